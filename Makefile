@@ -1,0 +1,87 @@
+# tidegate: what can be asked of make
+#
+#   make            build/tidegate
+#   make demo       install what is missing, build, and watch a camera behind a forward at work, in namespaces
+#   make test       install what is missing, then every test; TEST="unit rules" runs some (tests/run --help)
+#   make bench      measure; writes nothing but what it prints
+#   make install    to DESTDIR, under PREFIX
+#
+# Knobs: CC CFLAGS LDFLAGS PREFIX DESTDIR V=1, BUILD=dir, SANITIZE=address,undefined, WITH_PCAP=no (a router needs no
+# captures: no libpcap, no replay).
+
+VERSION   := 0.1.0
+BUILD     ?= build
+PREFIX    ?= /usr/local
+CFLAGS    ?= -O2 -g
+WITH_PCAP ?= yes
+SANITIZE  ?=
+V         ?= 0
+
+WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-align -Wcast-qual \
+             -Wwrite-strings -Wpointer-arith -Wnull-dereference -Wvla -Wformat=2 -Wundef
+cflags    := -std=c11 -D_GNU_SOURCE -DTIDEGATE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(WARNINGS) -MMD -MP -fno-strict-aliasing
+ldflags   := -pthread
+ifneq ($(SANITIZE),)
+cflags    += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+ldflags   += -fsanitize=$(SANITIZE)
+endif
+
+# The engine knows no I/O and links only libc; the rules language too. Drivers have the libraries.
+engine    := $(wildcard src/wire/*.c src/packet/*.c src/network/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
+             src/engine/*.c src/rules/*.c)
+drivers   := $(wildcard src/report/*.c src/live/*.c src/cli/*.c)
+libs      := -lnetfilter_queue -lnfnetlink -lmnl -ljson-c
+ifeq ($(WITH_PCAP),yes)
+drivers   += $(wildcard src/replay/*.c)
+cflags    += -DWITH_PCAP
+libs      += -lpcap
+endif
+tests     := $(wildcard tests/unit/test_*.c)
+
+object     = $(patsubst %.c,$(BUILD)/%.o,$(1))
+quiet      = $(if $(filter 1,$(V)),,@echo '  $(1)' $(patsubst $(BUILD)/%,%,$@);)
+
+all: $(BUILD)/tidegate
+
+$(BUILD)/libtidegate.a: $(call object,$(engine))
+	$(call quiet,AR  )rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tidegate: $(call object,$(drivers)) $(BUILD)/libtidegate.a
+	$(call quiet,LD  )$(CC) $(CFLAGS) -o $@ $^ $(ldflags) $(LDFLAGS) $(libs)
+
+$(BUILD)/%.o: %.c
+	$(call quiet,CC  )mkdir -p $(@D) && $(CC) $(cflags) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtidegate.a
+	$(call quiet,LD  )$(CC) $(CFLAGS) -o $@ $^ $(ldflags) $(LDFLAGS) -lcmocka
+
+unit-tests: $(patsubst %.c,$(BUILD)/%,$(tests))
+
+setup:
+	@tools/setup
+
+demo: setup
+	@$(MAKE) --no-print-directory all
+	@tools/demo $(BUILD)/tidegate
+
+test: setup
+	@tests/run $(TEST)
+
+bench: setup
+	@$(MAKE) --no-print-directory all
+	@tools/bench $(BUILD)/tidegate
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -D -m 755 $(BUILD)/tidegate $(DESTDIR)$(PREFIX)/sbin/tidegate
+	install -d $(DESTDIR)$(PREFIX)/share/tidegate/rules
+	install -m 644 rules/*.rules $(DESTDIR)$(PREFIX)/share/tidegate/rules
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all unit-tests setup demo test bench format install clean
+.PRECIOUS: $(BUILD)/%.o
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,118 @@
+/* The inside of a policy, and how one is built.
+ *
+ * Life: policy_new(); add zones, address sets, port sets, statements, forwards and rules, in any order but that what is
+ * named by number must have been added before; policy_seal(); from then on read-only; tg_policy_free().
+ * Everything is added by value and copied; strings too.
+ *
+ * A statement of the language becomes one or more rules, each with one protocol (`tcp,udp` two, a service as many as it has
+ * protocols), all with the statement's number, one after the other. The first rule that fits decides, so the order of adding
+ * is the order of the file. A forward becomes one struct policy_forward a protocol and port range, and for each a rule at
+ * its place in the order, which fits exactly the packets that this forward has taken (IPv4); its IPv6 pinhole is an ordinary
+ * rule of kind TG_STATEMENT_FORWARD.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "tidegate/engine.h"
+#include "tidegate/policy.h"
+#include "tidegate/verdict.h"
+
+#define POLICY_NONE UINT32_MAX /* no address set, no port set, no forward */
+
+struct policy_ports {
+    uint16_t first, last; /* both included */
+};
+
+/* One condition on addresses: in the set, or not in it. */
+struct policy_where {
+    uint32_t set;    /* a number from policy_add_addresses(), or POLICY_NONE: any address */
+    bool outside;    /* `not` was written */
+};
+
+struct policy_rule {
+    uint32_t statement;
+    enum tg_action action;
+    uint32_t forward;   /* fits exactly what this forward has taken, nothing else is looked at; or POLICY_NONE */
+    uint8_t family;     /* TG_IPV4, TG_IPV6, or 0 for both */
+    bool any_proto;     /* else `proto` */
+    uint8_t proto;
+    bool any_type;      /* of ICMP; else `type`, and `code` unless any_code */
+    bool any_code;
+    uint8_t type, code;
+    uint8_t zone_in;    /* TG_ZONE_NONE: any */
+    uint8_t zone_out;   /* TG_ZONE_NONE: any */
+    struct policy_where src, dst;
+    uint32_t sport, dport; /* numbers from policy_add_ports(), or POLICY_NONE: any */
+};
+
+struct policy_forward {
+    uint32_t statement;
+    bool any_proto;     /* an exposed host: all that nothing else takes */
+    uint8_t proto;
+    bool any_port;      /* all ports, mapped to themselves (any_proto, and protocols without ports) */
+    struct policy_ports ext; /* outside ports */
+    struct policy_ports in;  /* as many, in order; or one for all */
+    uint8_t zone;       /* it comes in by this zone, whose addresses of the router it is for; TG_ZONE_NONE: any */
+    struct policy_where src; /* who may, from outside */
+    bool has_at;        /* only for `at`, else for any of the router's own addresses on `zone` */
+    struct tg_addr at;  /* IPv4 */
+    struct tg_addr host; /* IPv4 */
+    bool hairpin;       /* devices inside reach it by the outside address too */
+};
+
+struct tg_policy *policy_new(void);
+
+/* Zones are numbered in the order of adding, from TG_ZONE_FIRST.
+ * => 0, -ENOMEM, or -ENOSPC past TG_ZONE_MAX */
+int policy_add_zone(struct tg_policy *policy, const struct tg_zone *zone);
+
+/* => 0 with *number, or -ENOMEM. Ranges may overlap and be in any order; both families together */
+int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number);
+int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports, size_t count, uint32_t *number);
+int policy_add_statement(struct tg_policy *policy, const struct tg_statement *statement, uint32_t *number);
+
+/* => 0, or -ENOMEM. Adds the rule of the forward too */
+int policy_add_forward(struct tg_policy *policy, const struct policy_forward *forward);
+int policy_add_rule(struct tg_policy *policy, const struct policy_rule *rule);
+
+/* A named host, for probes and reports.
+ * => 0, or -ENOMEM */
+int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_addr *v4, const struct tg_addr *v6);
+/* => true if a host of that name has an address of `family` */
+bool policy_host(const struct tg_policy *policy, const char *name, uint8_t family, struct tg_addr *addr);
+
+/* What no statement fits: TG_DROP (also if never set) or TG_REJECT. */
+void policy_set_default(struct tg_policy *policy, enum tg_action action);
+
+/* => 0, or -ENOMEM */
+int policy_seal(struct tg_policy *policy);
+
+/* Whether an address satisfies a condition. */
+bool policy_is_where(const struct tg_policy *policy, struct policy_where where, uint8_t family, struct tg_addr addr);
+
+/* What a new packet is judged by: addresses and ports after port forwarding. */
+struct policy_key {
+    const struct tg_tuple *tuple;
+    enum tg_transport kind;
+    uint8_t type, code; /* of ICMP */
+    uint8_t zone_in, zone_out;
+    uint32_t forward;   /* that has taken the packet, or POLICY_NONE */
+};
+
+/* The first rule that fits; `step`, if given, is told of each that was compared.
+ * => the rule, or NULL: the default decides (policy_default()) */
+const struct policy_rule *policy_match(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
+                                       void *context, const struct tg_verdict *verdict);
+enum tg_action policy_default(const struct tg_policy *policy);
+
+/* The first forward that takes a new IPv4 packet; and whether it does so as a hairpin, from inside.
+ * => its number, or POLICY_NONE */
+uint32_t policy_find_forward(const struct tg_policy *policy, const struct tg_network *network,
+                             const struct policy_key *key, bool *hairpin, tg_step_fn *step, void *context,
+                             const struct tg_verdict *verdict);
+const struct policy_forward *policy_forward(const struct tg_policy *policy, uint32_t number);
+
+/* Whether a port of the router's address on `zone` is claimed by some forward of `proto` (no masquerading takes it). */
+bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint16_t port);
+
+#endif
