@@ -1,0 +1,34 @@
+/* One packet and its verdict in words: for people (text) and for machines (JSON), the same offline and live.
+ *
+ * The fields of the JSON object are fixed by the users' documentation; fields may be added, none renamed or left out.
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tidegate/packet.h"
+#include "tidegate/policy.h"
+#include "tidegate/verdict.h"
+
+struct report_packet {
+    uint64_t number;                /* from 1 */
+    uint64_t time;                  /* nanoseconds since 1970 */
+    const struct tg_policy *policy; /* gives zones and statements their names */
+    const struct tg_packet *packet; /* decoded; its tuple is as it came. NULL: not IP */
+    const struct tg_verdict *verdict;
+};
+
+#define REPORT_ROOM 2048 /* enough for any line */
+
+/* Write one line, its newline included.
+ * => bytes written, without the closing 0 */
+size_t report_text(char *out, size_t room, const struct report_packet *report);
+size_t report_json(char *out, size_t room, const struct report_packet *report);
+
+/* Verdict, reason and rule in words, for a comment in a capture: "accept: forward, home.rules:14 \"Front door camera\"".
+ * => bytes written, without the closing 0; no newline */
+size_t report_words(char *out, size_t room, const struct report_packet *report);
+
+#endif
