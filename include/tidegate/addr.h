@@ -1,8 +1,8 @@
 /* Addresses of both families as plain numbers.
  *
  * An address is 128 bits in host order, so that comparing, masking and ranging are arithmetic and no caller sees a byte
- * order. An IPv4 address stands in the low 32 bits of `lo`; which family is meant is always said beside it, never guessed
- * from the value: ::192.0.2.1 and 192.0.2.1 are different addresses.
+ * order. An IPv4 address stands in the low 32 bits of `lo`; which family is meant is always said beside it, never
+ * guessed from the value: ::192.0.2.1 and 192.0.2.1 are different addresses.
  */
 #ifndef TIDEGATE_ADDR_H
 #define TIDEGATE_ADDR_H

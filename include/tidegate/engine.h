@@ -1,16 +1,16 @@
 /* The engine: verdict = engine(packet, arrival).
  *
- * It does no input or output, reads no clock and allocates nothing per packet. Time, packets, randomness and the network
- * view come from the driver; the same input gives the same output, on a router and in a test.
+ * It does no input or output, reads no clock and allocates nothing per packet. Time, packets, randomness and the
+ * network view come from the driver; the same input gives the same output, on a router and in a test.
  *
- * Life: tg_engine_new() with a fixed room for connections; tg_engine_load() a policy and a network view, as often as they
- * change, at any time; tg_engine_judge() for each packet, from any number of workers at once, each with a number of its own;
- * tg_engine_free().
+ * Life: tg_engine_new() with a fixed room for connections; tg_engine_load() a policy and a network view, as often as
+ * they change, at any time; tg_engine_judge() for each packet, from any number of workers at once, each with a number
+ * of its own; tg_engine_free().
  *
  * Several workers share the connections: both directions of a translated connection may come to different workers. A
- * packet sees one policy and one network view from its first step to its last. A connection remembers under which load it
- * was judged; the first packet after a new load judges it again, once: what is still allowed goes on unnoticed, what is
- * not stops there.
+ * packet sees one policy and one network view from its first step to its last. A connection remembers under which load
+ * it was judged; the first packet after a new load judges it again, once: what is still allowed goes on unnoticed, what
+ * is not stops there.
  */
 #ifndef TIDEGATE_ENGINE_H
 #define TIDEGATE_ENGINE_H
@@ -42,19 +42,20 @@ void tg_engine_free(struct tg_engine *engine);
 /* Bytes of memory that an engine with this configuration takes. */
 size_t tg_engine_size(const struct tg_engine_config *config);
 
-/* Judge by this policy and this view from now on. Both must be sealed and stay until a later load has returned; the caller
- * keeps them. Waits for workers to finish the packet that they are at (microseconds), never for traffic. When it returns
- * nobody uses what was loaded before. Counters by statement start anew with another policy, and go on with the same one.
- * One caller at a time; not from within a worker's tg_engine_judge().
+/* Judge by this policy and this view from now on. Both must be sealed and stay until a later load has returned; the
+ * caller keeps them. Waits for workers to finish the packet that they are at (microseconds), never for traffic. When it
+ * returns nobody uses what was loaded before. Counters by statement start anew with another policy, and go on with the
+ * same one. One caller at a time; not from within a worker's tg_engine_judge().
  * => 0, or -ENOMEM: then nothing has changed */
 int tg_engine_load(struct tg_engine *engine, const struct tg_policy *policy, const struct tg_network *network);
 
 /* How and when a packet came. */
 struct tg_arrival {
-    uint64_t now;     /* nanoseconds, of any epoch; a step back counts as none */
-    uint8_t zone_in;  /* TG_ZONE_NONE: an interface that no zone names */
-    uint8_t zone_out; /* where the driver knows it (a hook after routing), else TG_ZONE_NONE: found in the network view */
-    bool find_zone;   /* zone_in is not known: find it by the source address */
+    uint64_t now;    /* nanoseconds, of any epoch; a step back counts as none */
+    uint8_t zone_in; /* TG_ZONE_NONE: an interface that no zone names */
+    uint8_t
+        zone_out;   /* where the driver knows it (a hook after routing), else TG_ZONE_NONE: found in the network view */
+    bool find_zone; /* zone_in is not known: find it by the source address */
     bool may_be_copy; /* a capture, which may also show packets that the router has already sent out: such a packet is
                          recognised and taken as it stands */
     bool half;        /* the destination can be rewritten now, the source only at a later hook: if both must change, the
@@ -66,10 +67,11 @@ struct tg_arrival {
 void tg_engine_judge(struct tg_engine *engine, unsigned worker, struct tg_packet *packet, enum tg_decoded decoded,
                      const struct tg_arrival *arrival, struct tg_verdict *verdict);
 
-/* The second half of a translation that tg_engine_judge() left half done (TG_TRANSLATE_HALF): finds the connection by what
- * the packet looks like now, and rewrites its source.
+/* The second half of a translation that tg_engine_judge() left half done (TG_TRANSLATE_HALF): finds the connection by
+ * what the packet, decoded again, looks like now, and rewrites its source. Neither judges nor counts: that has been
+ * done.
  * => true; false if no such connection is there any more: the packet must be dropped */
-bool tg_engine_finish(struct tg_engine *engine, unsigned worker, struct tg_packet *packet, uint64_t now);
+bool tg_engine_finish(struct tg_engine *engine, struct tg_packet *packet);
 
 /* Steps of a judgement, for whoever wants to know why. Called from within tg_engine_explain(), in order. */
 enum tg_step {
@@ -86,8 +88,8 @@ enum tg_step {
 struct tg_step_info {
     enum tg_step step;
     bool fits;
-    uint32_t statement; /* or TG_NO_STATEMENT */
-    const char *why;    /* what did not fit, in a few words; or NULL */
+    uint32_t statement;               /* or TG_NO_STATEMENT */
+    const char *why;                  /* what did not fit, in a few words; or NULL */
     const struct tg_verdict *verdict; /* as far as it is known */
 };
 
@@ -117,9 +119,10 @@ struct tg_population {
 };
 void tg_engine_population(const struct tg_engine *engine, struct tg_population *population);
 
-/* The packet that a rejected one is answered with (RFC 9293 3.10.7.1: a reset; RFC 1812 4.3, RFC 4443 3.1: administratively
- * prohibited for what is not TCP, from `own`, the router's address towards the sender). Written to `out`, from its IP header
- * on, checksums complete. Nothing answers an ICMP error, a reset, a group address or an unspecified source.
+/* The packet that a rejected one is answered with (RFC 9293 3.10.7.1: a reset; RFC 1812 4.3, RFC 4443 3.1:
+ * administratively prohibited for what is not TCP, from `own`, the router's address towards the sender). Written to
+ * `out`, from its IP header on, checksums complete. Nothing answers an ICMP error, a reset, a group address or an
+ * unspecified source.
  * => its length, or 0 where none is to be sent or `room` is too small (1280 is enough) */
 size_t tg_reject_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room);
 

@@ -1,8 +1,8 @@
-/* The network as the engine sees it: whose addresses are the router's, which networks lie behind which zone, and by which
- * zone everything else is reached.
+/* The network as the engine sees it: whose addresses are the router's, which networks lie behind which zone, and by
+ * which zone everything else is reached.
  *
- * A view is built once, sealed, and never changed again; when an address changes the driver builds another and gives it to
- * the engine (tg_engine_load()). Offline it comes from the rules file's `address` words, live from the kernel.
+ * A view is built once, sealed, and never changed again; when an address changes the driver builds another and gives it
+ * to the engine (tg_engine_load()). Offline it comes from the rules file's `address` words, live from the kernel.
  *
  * Zones are small numbers, the same in a policy and in every network view used with it.
  */
@@ -45,8 +45,8 @@ void tg_network_seal(struct tg_network *network);
  * longest prefix that holds it, else the zone of the default route, else TG_ZONE_NONE. */
 uint8_t tg_network_zone_to(const struct tg_network *network, uint8_t family, struct tg_addr addr);
 
-/* The zone that a packet from `addr` most likely came in by, where nothing better is known: as tg_network_zone_to(), but
- * for addresses that mean nothing (unspecified, link-local): TG_ZONE_NONE. */
+/* The zone that a packet from `addr` most likely came in by, where nothing better is known: as tg_network_zone_to(),
+ * but for addresses that mean nothing (unspecified, link-local): TG_ZONE_NONE. */
 uint8_t tg_network_zone_from(const struct tg_network *network, uint8_t family, struct tg_addr addr);
 
 /* => true if `addr` is the router's own on `zone`, or on any zone for TG_ZONE_NONE */

@@ -2,8 +2,8 @@
  *
  * Decoding reads every header once, checks what can be checked without knowing any connection (lengths, offsets,
  * checksums, flags that exclude each other) and leaves plain host-order numbers, so that nothing after it reads header
- * bytes to decide. Nothing is allocated, nothing is copied: offsets point into the caller's bytes, which must stay until
- * the packet is done with. Translation rewrites those bytes in place (src/translate).
+ * bytes to decide. Nothing is allocated, nothing is copied: offsets point into the caller's bytes, which must stay
+ * until the packet is done with. Translation rewrites those bytes in place (src/translate).
  */
 #ifndef TIDEGATE_PACKET_H
 #define TIDEGATE_PACKET_H
@@ -64,13 +64,13 @@ static inline bool tg_tuple_equal(const struct tg_tuple *a, const struct tg_tupl
 
 /* What the transport header is, once decoded. */
 enum tg_transport {
-    TG_TRANSPORT_OTHER,  /* a protocol followed by its addresses alone */
-    TG_TRANSPORT_TCP,    /* `tcp` is filled */
-    TG_TRANSPORT_PORTS,  /* UDP, UDP-Lite, SCTP: ports and nothing more that the engine follows */
-    TG_TRANSPORT_QUERY,  /* ICMP or ICMPv6 question or answer with an identifier; `icmp` is filled */
-    TG_TRANSPORT_ERROR,  /* ICMP or ICMPv6 error; `icmp` is filled, and `quote` where the quoted packet could be read */
+    TG_TRANSPORT_OTHER, /* a protocol followed by its addresses alone */
+    TG_TRANSPORT_TCP,   /* `tcp` is filled */
+    TG_TRANSPORT_PORTS, /* UDP, UDP-Lite, SCTP: ports and nothing more that the engine follows */
+    TG_TRANSPORT_QUERY, /* ICMP or ICMPv6 question or answer with an identifier; `icmp` is filled */
+    TG_TRANSPORT_ERROR, /* ICMP or ICMPv6 error; `icmp` is filled, and `quote` where the quoted packet could be read */
     TG_TRANSPORT_NOTICE, /* any other ICMP or ICMPv6 (neighbour discovery, …), IGMP: no connection, each judged alone */
-    TG_TRANSPORT_LATER,  /* a fragment other than the first: no transport header here */
+    TG_TRANSPORT_LATER, /* a fragment other than the first: no transport header here */
 };
 
 /* The headers of one IP packet, or of the beginning of one that an ICMP error quotes. Offsets are from the packet's
@@ -107,6 +107,7 @@ struct tg_packet {
     } tcp;
     struct {
         uint8_t type, code;
+        bool is_answer; /* of a query */
     } icmp;
     struct tg_layout quote; /* of an ICMP error */
     bool quoted;            /* `quote` is filled: it reached as far as the ports or the identifier */
@@ -138,8 +139,9 @@ const char *tg_proto_name(uint8_t proto);
 /* Whether a packet of `proto` has ports (tcp, udp, udplite, sctp). */
 bool tg_proto_has_ports(uint8_t proto);
 
-/* Complete the transport checksum of a packet whose checksum field holds only the pseudo-header's sum, as packets with
- * checksum offload do (NFQA_SKB_CSUMNOTREADY). Needs all bytes of the packet; TCP and UDP alone are touched. */
+/* Compute the transport checksum anew from the packet's bytes as they are now, whatever the field holds: for packets
+ * whose checksum was left to the hardware (NFQA_SKB_CSUMNOTREADY), after they have been translated. Needs all bytes of
+ * the packet; TCP and UDP alone are touched. */
 void tg_packet_fill_checksum(struct tg_packet *packet);
 
 #endif

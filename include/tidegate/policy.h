@@ -1,7 +1,8 @@
-/* A policy: a rules file compiled to what the engine matches against. Immutable once sealed; many workers read it at once.
+/* A policy: a rules file compiled to what the engine matches against. Immutable once sealed; many workers read it at
+ * once.
  *
- * tg_rules_load() (rules.h) makes one from a rules file. This header is what drivers and reports ask of it; building one
- * statement by statement is in src/policy/policy.h.
+ * tg_rules_load() (rules.h) makes one from a rules file. This header is what drivers and reports ask of it; building
+ * one statement by statement is in src/policy/policy.h.
  */
 #ifndef TIDEGATE_POLICY_H
 #define TIDEGATE_POLICY_H
@@ -30,9 +31,9 @@ enum tg_statement_kind { TG_STATEMENT_ALLOW, TG_STATEMENT_DROP, TG_STATEMENT_REJ
 /* A statement that may decide about packets. Statements are numbered from 0 in the order of the file. */
 struct tg_statement {
     enum tg_statement_kind kind;
-    const char *file; /* as the user named it, or as the including file did */
-    uint32_t line;    /* from 1 */
-    const char *text; /* the statement as written, blanks folded, comment off */
+    const char *file;  /* as the user named it, or as the including file did */
+    uint32_t line;     /* from 1 */
+    const char *text;  /* the statement as written, blanks folded, comment off */
     const char *label; /* or NULL */
 };
 
@@ -46,7 +47,8 @@ const struct tg_zone *tg_policy_zone(const struct tg_policy *policy, uint8_t zon
 /* => the number of the zone of that name, or TG_ZONE_NONE */
 uint8_t tg_policy_zone_named(const struct tg_policy *policy, const char *name);
 
-/* => the zone that an interface belongs to: an exact name before a pattern, patterns in the file's order; or TG_ZONE_NONE */
+/* => the zone that an interface belongs to: an exact name before a pattern, patterns in the file's order; or
+ * TG_ZONE_NONE */
 uint8_t tg_policy_zone_of_interface(const struct tg_policy *policy, const char *interface);
 
 /* The zone of the default route as the file implies it: the one zone without an address, else the one that masquerades.
@@ -56,8 +58,8 @@ uint8_t tg_policy_default_zone(const struct tg_policy *policy);
 size_t tg_policy_statement_count(const struct tg_policy *policy);
 const struct tg_statement *tg_policy_statement(const struct tg_policy *policy, uint32_t number);
 
-/* A sealed view of the network from nothing but the rules file, with `extra` addresses (as from --address ZONE=CIDR) put
- * in place of what the file says of that zone and family.
+/* A sealed view of the network from nothing but the rules file, with `extra` addresses (as from --address ZONE=CIDR)
+ * put in place of what the file says of that zone and family.
  * => the view (free with tg_network_free()), or NULL without memory */
 struct tg_zone_address {
     uint8_t zone;

@@ -1,7 +1,7 @@
 /* The rules language: text in, a policy or complaints out.
  *
- * Reading is in two steps, both in one call: the text is parsed to a tree of statements with their places, and the tree is
- * compiled to a policy. Every complaint that can be found is found in one run, in the order of the text.
+ * Reading is in two steps, both in one call: the text is parsed to a tree of statements with their places, and the tree
+ * is compiled to a policy. Every complaint that can be found is found in one run, in the order of the text.
  */
 #ifndef TIDEGATE_RULES_H
 #define TIDEGATE_RULES_H
@@ -34,6 +34,11 @@ size_t tg_complaints_count(const struct tg_complaints *complaints, enum tg_sever
 /* => the i-th, errors and warnings together, or NULL past the last */
 const struct tg_complaint *tg_complaints_get(const struct tg_complaints *complaints, size_t i);
 
+/* Write a complaint as people read it, each line with its newline: FILE:LINE:COLUMN, what is wrong, the source line and
+ * the mark under it; with terminal colours if `colour`. Nothing but text reaches the terminal, whatever the file holds.
+ * => bytes that the whole takes, without the closing 0, as snprintf() says it: more than `room` - 1 if it was cut */
+size_t tg_complaint_format(const struct tg_complaint *complaint, bool colour, char *buf, size_t room);
+
 /* Where files come from: a driver reads the disk, a test or a fuzzer has them in memory.
  * => 0 with *text (freed with free() by the caller) and *len, or -errno */
 typedef int tg_read_file(void *context, const char *path, char **text, size_t *len);
@@ -55,10 +60,10 @@ struct tg_policy *tg_rules_load(const struct tg_source *source, const char *path
  *   [PROTO] from [ZONE] [ADDRESS] [port PORT] to [ZONE] [ADDRESS] [port PORT]
  * ICMP has a type as rules write it. Names of hosts are known. What is not said stays unset. */
 struct tg_probe {
-    uint8_t family;              /* 0: none said, either would do */
-    uint8_t proto;               /* 0: none said */
+    uint8_t family;               /* 0: none said, either would do */
+    uint8_t proto;                /* 0: none said */
     uint8_t icmp_type, icmp_code; /* for icmp and icmp6; echo-request if none is said */
-    uint8_t zone_in, zone_out;   /* TG_ZONE_NONE: none said. `to router` gives TG_ZONE_ROUTER */
+    uint8_t zone_in, zone_out;    /* TG_ZONE_NONE: none said. `to router` gives TG_ZONE_ROUTER */
     bool has_src, has_dst, has_sport, has_dport;
     struct tg_addr src, dst;
     uint16_t sport, dport;

@@ -4,11 +4,11 @@
  * named by number must have been added before; policy_seal(); from then on read-only; tg_policy_free().
  * Everything is added by value and copied; strings too.
  *
- * A statement of the language becomes one or more rules, each with one protocol (`tcp,udp` two, a service as many as it has
- * protocols), all with the statement's number, one after the other. The first rule that fits decides, so the order of adding
- * is the order of the file. A forward becomes one struct policy_forward a protocol and port range, and for each a rule at
- * its place in the order, which fits exactly the packets that this forward has taken (IPv4); its IPv6 pinhole is an ordinary
- * rule of kind TG_STATEMENT_FORWARD.
+ * A statement of the language becomes one or more rules, each with one protocol (`tcp,udp` two, a service as many as it
+ * has protocols), all with the statement's number, one after the other. The first rule that fits decides, so the order
+ * of adding is the order of the file. A forward becomes one struct policy_forward a protocol and port range, and for
+ * each a rule at its place in the order, which fits exactly the packets that this forward has taken (IPv4); its IPv6
+ * pinhole is an ordinary rule of kind TG_STATEMENT_FORWARD.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -25,39 +25,39 @@ struct policy_ports {
 
 /* One condition on addresses: in the set, or not in it. */
 struct policy_where {
-    uint32_t set;    /* a number from policy_add_addresses(), or POLICY_NONE: any address */
-    bool outside;    /* `not` was written */
+    uint32_t set; /* a number from policy_add_addresses(), or POLICY_NONE: any address */
+    bool outside; /* `not` was written */
 };
 
 struct policy_rule {
     uint32_t statement;
     enum tg_action action;
-    uint32_t forward;   /* fits exactly what this forward has taken, nothing else is looked at; or POLICY_NONE */
-    uint8_t family;     /* TG_IPV4, TG_IPV6, or 0 for both */
-    bool any_proto;     /* else `proto` */
+    uint32_t forward; /* fits exactly what this forward has taken, nothing else is looked at; or POLICY_NONE */
+    uint8_t family;   /* TG_IPV4, TG_IPV6, or 0 for both */
+    bool any_proto;   /* else `proto` */
     uint8_t proto;
-    bool any_type;      /* of ICMP; else `type`, and `code` unless any_code */
+    bool any_type; /* of ICMP; else `type`, and `code` unless any_code */
     bool any_code;
     uint8_t type, code;
-    uint8_t zone_in;    /* TG_ZONE_NONE: any */
-    uint8_t zone_out;   /* TG_ZONE_NONE: any */
+    uint8_t zone_in;  /* TG_ZONE_NONE: any */
+    uint8_t zone_out; /* TG_ZONE_NONE: any */
     struct policy_where src, dst;
     uint32_t sport, dport; /* numbers from policy_add_ports(), or POLICY_NONE: any */
 };
 
 struct policy_forward {
     uint32_t statement;
-    bool any_proto;     /* an exposed host: all that nothing else takes */
+    bool any_proto; /* an exposed host: all that nothing else takes */
     uint8_t proto;
-    bool any_port;      /* all ports, mapped to themselves (any_proto, and protocols without ports) */
+    bool any_port;           /* all ports, mapped to themselves (any_proto, and protocols without ports) */
     struct policy_ports ext; /* outside ports */
     struct policy_ports in;  /* as many, in order; or one for all */
-    uint8_t zone;       /* it comes in by this zone, whose addresses of the router it is for; TG_ZONE_NONE: any */
+    uint8_t zone;            /* it comes in by this zone, whose addresses of the router it is for; TG_ZONE_NONE: any */
     struct policy_where src; /* who may, from outside */
-    bool has_at;        /* only for `at`, else for any of the router's own addresses on `zone` */
-    struct tg_addr at;  /* IPv4 */
-    struct tg_addr host; /* IPv4 */
-    bool hairpin;       /* devices inside reach it by the outside address too */
+    bool has_at;             /* only for `at`, else for any of the router's own addresses on `zone` */
+    struct tg_addr at;       /* IPv4 */
+    struct tg_addr host;     /* IPv4 */
+    bool hairpin;            /* devices inside reach it by the outside address too */
 };
 
 struct tg_policy *policy_new(void);
@@ -96,7 +96,7 @@ struct policy_key {
     enum tg_transport kind;
     uint8_t type, code; /* of ICMP */
     uint8_t zone_in, zone_out;
-    uint32_t forward;   /* that has taken the packet, or POLICY_NONE */
+    uint32_t forward; /* that has taken the packet, or POLICY_NONE */
 };
 
 /* The first rule that fits; `step`, if given, is told of each that was compared.

@@ -1,0 +1,385 @@
+#include "connection/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BUCKET_ENTRIES = 10,
+    BUCKET_BYTES = 64,
+    SWEEP_PERIOD = CONN_SECONDS(2), /* in which the whole table is looked through once */
+};
+
+/* References: a slot, and which of its tuples the entry is for. */
+enum { REF_ORIGINAL, REF_REPLY, REF_HALF_ORIGINAL, REF_HALF_REPLY, REF_KINDS };
+
+struct bucket {
+    _Atomic uint16_t tag[BUCKET_ENTRIES]; /* 0: the entry is empty */
+    _Atomic uint16_t passed;              /* entries that wanted to be here and found no place */
+    _Atomic uint32_t ref[BUCKET_ENTRIES];
+};
+
+_Static_assert(sizeof(struct bucket) == BUCKET_BYTES, "a bucket is one cache line");
+_Static_assert(sizeof(struct conn) <= 104, "a connection has grown: think of 64 MB routers first");
+
+struct conn_table {
+    /* immutable */
+    struct hash_key key;
+    struct bucket *buckets;
+    struct conn *slots;
+    uint32_t bucket_count, room;
+
+    /* protected by lock */
+    lock_t lock;
+    uint32_t free;          /* the first slot of the free list, or CONN_NONE */
+    uint32_t touched;       /* slots below this have been used */
+    uint32_t cursor;        /* of the sweep */
+    _Atomic uint32_t swept; /* the tick of the last one */
+    _Atomic uint32_t count, peak;
+};
+
+/* Two entries a connection, 70 % full at most. */
+static uint32_t buckets_for(uint32_t room)
+{
+    return (uint32_t)((uint64_t)room * 2 * 10 / 7 / BUCKET_ENTRIES + 1);
+}
+
+size_t conn_table_size(uint32_t room)
+{
+    return sizeof(struct conn_table) + (size_t)room * sizeof(struct conn) + (size_t)buckets_for(room) * BUCKET_BYTES;
+}
+
+struct conn_table *conn_table_new(uint32_t room, const uint64_t secret[4])
+{
+    struct conn_table *table = calloc(1, sizeof *table);
+    if (table == NULL)
+        return NULL;
+    table->bucket_count = buckets_for(room);
+    table->buckets = aligned_alloc(BUCKET_BYTES, (size_t)table->bucket_count * BUCKET_BYTES);
+    table->slots = calloc(room, sizeof *table->slots);
+    if (table->buckets == NULL || table->slots == NULL) {
+        conn_table_free(table);
+        return NULL;
+    }
+    memset(table->buckets, 0, (size_t)table->bucket_count * BUCKET_BYTES);
+    hash_key_init(&table->key, secret);
+    table->room = room;
+    table->free = CONN_NONE;
+    return table;
+}
+
+void conn_table_free(struct conn_table *table)
+{
+    if (table == NULL)
+        return;
+    free(table->buckets);
+    free(table->slots);
+    free(table);
+}
+
+void conn_lock_table(struct conn_table *table)
+{
+    lock_take(&table->lock);
+}
+
+bool conn_try_table(struct conn_table *table)
+{
+    return lock_try(&table->lock);
+}
+
+void conn_unlock_table(struct conn_table *table)
+{
+    lock_release(&table->lock);
+}
+
+struct tg_tuple conn_tuple(const struct conn *conn, enum conn_direction direction)
+{
+    const uint16_t *ports = &conn->ports[direction * 2];
+    struct tg_tuple tuple = {.sport = ports[0], .dport = ports[1], .family = conn->family, .proto = conn->proto};
+    if (conn->family == TG_IPV4) {
+        tuple.src = tg_ipv4(conn->addr.v4[direction * 2]);
+        tuple.dst = tg_ipv4(conn->addr.v4[direction * 2 + 1]);
+    } else {
+        tuple.src = conn->addr.v6[direction];
+        tuple.dst = conn->addr.v6[!direction];
+    }
+    return tuple;
+}
+
+/* As packets of `direction` look when their destination is translated and their source is not. */
+static struct tg_tuple half_tuple(const struct conn *conn, enum conn_direction direction)
+{
+    struct tg_tuple tuple = conn_tuple(conn, direction), out = conn_tuple_out(conn, direction);
+    tuple.dst = out.dst;
+    tuple.dport = out.dport;
+    return tuple;
+}
+
+static struct tg_tuple tuple_of_kind(const struct conn *conn, unsigned kind)
+{
+    enum conn_direction direction = kind & 1 ? CONN_REPLY : CONN_ORIGINAL;
+    return kind < REF_HALF_ORIGINAL ? conn_tuple(conn, direction) : half_tuple(conn, direction);
+}
+
+/* The comparison of conn_tuple() without making one: this is what every packet pays for. */
+static bool is_tuple(const struct conn *conn, enum conn_direction direction, const struct tg_tuple *t)
+{
+    const uint16_t *ports = &conn->ports[direction * 2];
+    if (conn->family != t->family || conn->proto != t->proto || ports[0] != t->sport || ports[1] != t->dport)
+        return false;
+    if (conn->family == TG_IPV4)
+        return conn->addr.v4[direction * 2] == t->src.lo && conn->addr.v4[direction * 2 + 1] == t->dst.lo;
+    return tg_addr_equal(conn->addr.v6[direction], t->src) && tg_addr_equal(conn->addr.v6[!direction], t->dst);
+}
+
+static bool is_kind(const struct conn *conn, unsigned kind, const struct tg_tuple *tuple)
+{
+    if (kind < REF_HALF_ORIGINAL)
+        return is_tuple(conn, kind & 1, tuple);
+    if (conn->family == 0 || !(conn->flags & CONN_HALVES))
+        return false;
+    struct tg_tuple half = half_tuple(conn, kind & 1);
+    return tg_tuple_equal(&half, tuple);
+}
+
+static uint32_t home_of(const struct conn_table *table, uint32_t hash)
+{
+    return (uint32_t)((uint64_t)hash * table->bucket_count >> 32);
+}
+
+/* The bucket comes from the upper bits of the hash, the tag from the lower. */
+static uint16_t tag_of(uint32_t hash)
+{
+    return (uint16_t)hash == 0 ? 1 : (uint16_t)hash;
+}
+
+static uint32_t next_bucket(const struct conn_table *table, uint32_t i)
+{
+    return i + 1 == table->bucket_count ? 0 : i + 1;
+}
+
+/* Search for a tuple among entries of two kinds, `first` and `first` + 1. */
+static struct conn *find(struct conn_table *table, const struct tg_tuple *tuple, unsigned first,
+                         enum conn_direction *direction)
+{
+    uint32_t hash = hash_tuple(&table->key, tuple);
+    uint16_t tag = tag_of(hash);
+    for (uint32_t at = home_of(table, hash), looked = 0; looked < table->bucket_count; looked++) {
+        struct bucket *bucket = &table->buckets[at];
+        for (int i = 0; i < BUCKET_ENTRIES; i++) {
+            if (atomic_load_explicit(&bucket->tag[i], memory_order_acquire) != tag)
+                continue;
+            uint32_t ref = atomic_load_explicit(&bucket->ref[i], memory_order_relaxed);
+            unsigned kind = ref % REF_KINDS;
+            if ((kind & ~1u) != first)
+                continue;
+            struct conn *conn = &table->slots[ref / REF_KINDS];
+            lock_take(&conn->lock);
+            if (is_kind(conn, kind, tuple)) {
+                *direction = kind & 1 ? CONN_REPLY : CONN_ORIGINAL;
+                return conn;
+            }
+            lock_release(&conn->lock);
+        }
+        if (atomic_load_explicit(&bucket->passed, memory_order_acquire) == 0)
+            return NULL;
+        at = next_bucket(table, at);
+    }
+    return NULL;
+}
+
+struct conn *conn_find(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction)
+{
+    return find(table, tuple, REF_ORIGINAL, direction);
+}
+
+struct conn *conn_find_half(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction)
+{
+    return find(table, tuple, REF_HALF_ORIGINAL, direction);
+}
+
+static int empty_entry(struct bucket *bucket)
+{
+    for (int i = 0; i < BUCKET_ENTRIES; i++)
+        if (atomic_load_explicit(&bucket->tag[i], memory_order_relaxed) == 0)
+            return i;
+    return -1;
+}
+
+/* There is always a place: the index is larger than all connections need. Those with halves need four entries, and are
+ * let in only while there is room for them, see conn_add(). */
+static void index_add(struct conn_table *table, const struct conn *conn, unsigned kind)
+{
+    struct tg_tuple tuple = tuple_of_kind(conn, kind);
+    uint32_t hash = hash_tuple(&table->key, &tuple);
+    uint32_t ref = (uint32_t)(conn - table->slots) * REF_KINDS + kind;
+    for (uint32_t at = home_of(table, hash);; at = next_bucket(table, at)) {
+        struct bucket *bucket = &table->buckets[at];
+        int i = empty_entry(bucket);
+        if (i >= 0) {
+            atomic_store_explicit(&bucket->ref[i], ref, memory_order_relaxed);
+            atomic_store_explicit(&bucket->tag[i], tag_of(hash), memory_order_release);
+            return;
+        }
+        atomic_fetch_add_explicit(&bucket->passed, 1, memory_order_release);
+    }
+}
+
+static void index_remove(struct conn_table *table, const struct conn *conn, unsigned kind)
+{
+    struct tg_tuple tuple = tuple_of_kind(conn, kind);
+    uint32_t hash = hash_tuple(&table->key, &tuple);
+    uint32_t ref = (uint32_t)(conn - table->slots) * REF_KINDS + kind;
+    for (uint32_t at = home_of(table, hash);; at = next_bucket(table, at)) {
+        struct bucket *bucket = &table->buckets[at];
+        for (int i = 0; i < BUCKET_ENTRIES; i++) {
+            if (atomic_load_explicit(&bucket->ref[i], memory_order_relaxed) == ref &&
+                atomic_load_explicit(&bucket->tag[i], memory_order_relaxed) == tag_of(hash)) {
+                atomic_store_explicit(&bucket->tag[i], 0, memory_order_release);
+                return;
+            }
+        }
+        atomic_fetch_sub_explicit(&bucket->passed, 1, memory_order_release);
+    }
+}
+
+static unsigned kinds_of(uint8_t flags)
+{
+    return flags & CONN_HALVES ? REF_KINDS : REF_HALF_ORIGINAL;
+}
+
+static struct conn *take_slot(struct conn_table *table)
+{
+    if (table->free != CONN_NONE) {
+        struct conn *conn = &table->slots[table->free];
+        table->free = conn->mapping;
+        return conn;
+    }
+    return table->touched == table->room ? NULL : &table->slots[table->touched++];
+}
+
+static uint8_t flags_of(const struct tg_tuple *original, const struct tg_tuple *reply)
+{
+    uint8_t flags = 0;
+    bool is_dst_moved = !tg_addr_equal(original->dst, reply->src),
+         is_src_moved = !tg_addr_equal(original->src, reply->dst);
+    if (is_dst_moved || original->dport != reply->sport)
+        flags |= CONN_DESTINATION;
+    if (is_src_moved || original->sport != reply->dport)
+        flags |= CONN_SOURCE;
+    if (is_dst_moved && is_src_moved)
+        flags |= CONN_HALVES;
+    return flags;
+}
+
+static void fill(struct conn *conn, const struct tg_tuple *original, const struct tg_tuple *reply)
+{
+    conn->family = original->family;
+    conn->proto = original->proto;
+    conn->ports[0] = original->sport;
+    conn->ports[1] = original->dport;
+    conn->ports[2] = reply->sport;
+    conn->ports[3] = reply->dport;
+    if (original->family == TG_IPV4) {
+        conn->addr.v4[0] = (uint32_t)original->src.lo;
+        conn->addr.v4[1] = (uint32_t)original->dst.lo;
+        conn->addr.v4[2] = (uint32_t)reply->src.lo;
+        conn->addr.v4[3] = (uint32_t)reply->dst.lo;
+    } else {
+        conn->addr.v6[0] = original->src;
+        conn->addr.v6[1] = original->dst;
+    }
+    conn->flags = flags_of(original, reply);
+    conn->mapping = CONN_NONE;
+}
+
+struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original, const struct tg_tuple *reply)
+{
+    uint32_t count = atomic_load_explicit(&table->count, memory_order_relaxed);
+    if ((flags_of(original, reply) & CONN_HALVES) && count >= table->room / 2)
+        return NULL; /* two more entries than the index was made for: not when it is filling up */
+    struct conn *conn = take_slot(table);
+    if (conn == NULL)
+        return NULL;
+    lock_take(&conn->lock);
+    fill(conn, original, reply);
+    for (unsigned kind = 0; kind < kinds_of(conn->flags); kind++)
+        index_add(table, conn, kind);
+    atomic_store_explicit(&table->count, ++count, memory_order_relaxed);
+    if (count > atomic_load_explicit(&table->peak, memory_order_relaxed))
+        atomic_store_explicit(&table->peak, count, memory_order_relaxed);
+    return conn;
+}
+
+uint32_t conn_remove(struct conn_table *table, struct conn *conn)
+{
+    uint32_t mapping = conn->mapping;
+    for (unsigned kind = 0; kind < kinds_of(conn->flags); kind++)
+        index_remove(table, conn, kind);
+    /* all but the lock and the deadline, which others may look at */
+    conn->family = conn->proto = conn->state = conn->flags = 0;
+    memset(conn->zone, 0, sizeof conn->zone);
+    memset(conn->scale, 0, sizeof conn->scale);
+    memset(conn->side, 0, sizeof conn->side);
+    conn->mapping = table->free;
+    table->free = (uint32_t)(conn - table->slots);
+    lock_release(&conn->lock);
+    atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+    return mapping;
+}
+
+bool conn_sweep_is_due(const struct conn_table *table, uint32_t tick)
+{
+    return tick != atomic_load_explicit(&table->swept, memory_order_relaxed);
+}
+
+static void sweep(struct conn_table *table, uint64_t share, bool all, uint32_t tick, conn_release_fn *release,
+                  void *context)
+{
+    for (; share > 0 && table->touched > 0; share--) {
+        if (table->cursor >= table->touched)
+            table->cursor = 0;
+        struct conn *conn = &table->slots[table->cursor++];
+        if (!all && !conn_is_over(conn, tick))
+            continue;
+        lock_take(&conn->lock);
+        if (conn->family == 0 || !(all || conn_is_over(conn, tick))) {
+            lock_release(&conn->lock);
+            continue;
+        }
+        uint32_t mapping = conn_remove(table, conn);
+        if (mapping != CONN_NONE)
+            release(context, mapping);
+    }
+}
+
+void conn_sweep(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context)
+{
+    enum { LONGEST = 1 << 30 }; /* what no timer reaches: after such a jump all is over, whatever the difference says */
+    uint32_t passed = tick - atomic_load_explicit(&table->swept, memory_order_relaxed);
+    bool all = passed >= LONGEST;
+    uint64_t share = table->touched;
+    if (passed < SWEEP_PERIOD)
+        share = share * passed / SWEEP_PERIOD + 1;
+    atomic_store_explicit(&table->swept, tick, memory_order_relaxed);
+    sweep(table, share, all, tick, release, context);
+}
+
+void conn_sweep_all(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context)
+{
+    sweep(table, table->touched, false, tick, release, context);
+}
+
+uint32_t conn_count(const struct conn_table *table)
+{
+    return atomic_load_explicit(&table->count, memory_order_relaxed);
+}
+
+uint32_t conn_peak(const struct conn_table *table)
+{
+    return atomic_load_explicit(&table->peak, memory_order_relaxed);
+}
+
+uint32_t conn_room(const struct conn_table *table)
+{
+    return table->room;
+}

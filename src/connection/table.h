@@ -1,0 +1,144 @@
+/* The connection table: a fixed number of connections, found by the tuple of either direction, from several workers at
+ * once.
+ *
+ * Slots. A connection lives in a slot of an array and is named by its index, never by its address. Slots that
+ * have been used are taken before fresh ones, so that sweeping for what is over costs what was ever in use at one time
+ * and not what there is room for.
+ *
+ * Index. Buckets of one cache line with ten entries each: a tag of the hash, and a reference to a slot and direction.
+ * What finds no place in its own bucket goes to the next one that has, and each bucket passed over counts it, so that a
+ * search stops at the first bucket that nothing has passed. An entry never moves while its connection lives.
+ *
+ * Synchronisation. Finding takes no lock but that of the connection found: tags and references are atomics; the tuple
+ * is compared under the slot's lock, which conn_find() leaves held. Whatever adds or removes holds the table's lock
+ * (conn_lock_table()). Lock order: table before slot. Nobody who holds a slot may ask for the table.
+ *
+ * Time is in ticks of 2^24 ns (about 17 ms), 32 bits of them, compared by difference; no timer is longer than 2^30
+ * ticks.
+ */
+#ifndef CONNECTION_TABLE_H
+#define CONNECTION_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "connection/hash.h"
+#include "connection/lock.h"
+#include "tidegate/packet.h"
+
+#define CONN_TICK_SHIFT 24
+#define CONN_SECONDS(s) ((uint32_t)(((uint64_t)(s)*UINT64_C(1000000000) >> CONN_TICK_SHIFT) + 1))
+
+enum conn_direction { CONN_ORIGINAL, CONN_REPLY };
+
+enum {
+    CONN_ANSWERED = 0x01,    /* a packet of the reply direction has passed */
+    CONN_DESTINATION = 0x02, /* the original direction's destination is translated */
+    CONN_SOURCE = 0x04,      /* and its source */
+    CONN_HALVES = 0x08,      /* source and destination address are translated: it can be found half translated, too */
+};
+
+/* What one side of a TCP connection has said; see tcp.h. */
+struct conn_side {
+    uint32_t end;    /* the sequence number behind the last one sent */
+    uint32_t limit;  /* the highest one that the other side's window lets it send */
+    uint32_t acked;  /* the highest acknowledgement sent */
+    uint32_t window; /* the largest window announced, scaled */
+};
+
+#define CONN_NONE UINT32_MAX
+
+struct conn {
+    lock_t lock;
+    uint8_t family; /* 0: the slot is free */
+    uint8_t proto;
+    uint8_t state;             /* enum tcp_state */
+    uint8_t flags;             /* CONN_… */
+    uint8_t zone[2];           /* by which packets of each direction come in; they leave by the other's */
+    uint8_t scale[2];          /* window scale of each side; see tcp.h */
+    uint16_t ports[4];         /* original source and destination, reply source and destination */
+    _Atomic uint32_t deadline; /* tick at which it ends unless something refreshes it */
+    uint32_t generation;       /* of the load that judged it last */
+    uint32_t statement;        /* that let it begin, in the policy of that load */
+    uint32_t mapping;          /* of its source, or CONN_NONE; the next free slot while it is free */
+    union {
+        uint32_t v4[4];       /* in the order of ports */
+        struct tg_addr v6[2]; /* source and destination: IPv6 addresses are never translated */
+    } addr;
+    struct conn_side side[2];
+};
+
+struct conn_table;
+
+/* The memory that a table for `room` connections takes, in bytes. */
+size_t conn_table_size(uint32_t room);
+
+/* => a table, or NULL without memory */
+struct conn_table *conn_table_new(uint32_t room, const uint64_t secret[4]);
+void conn_table_free(struct conn_table *table);
+
+void conn_lock_table(struct conn_table *table);
+bool conn_try_table(struct conn_table *table); /* => true if it was free and is now held */
+void conn_unlock_table(struct conn_table *table);
+
+/* Find a connection by the tuple of a packet as it comes in.
+ * => the connection, locked, and the direction of the packet; or NULL. Its time may be over: conn_is_over() */
+struct conn *conn_find(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction);
+
+/* The same by what a packet looks like whose destination is translated and whose source is not yet (CONN_HALVES). */
+struct conn *conn_find_half(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction);
+
+static inline void conn_unlock(struct conn *conn)
+{
+    lock_release(&conn->lock);
+}
+
+static inline bool conn_is_over(const struct conn *conn, uint32_t tick)
+{
+    uint32_t deadline = atomic_load_explicit(&conn->deadline, memory_order_relaxed);
+    return (int32_t)(tick - deadline) >= 0;
+}
+
+static inline void conn_refresh(struct conn *conn, uint32_t tick, uint32_t ticks)
+{
+    atomic_store_explicit(&conn->deadline, tick + ticks, memory_order_relaxed);
+}
+
+/* The tuple of a packet of `direction` as it comes in. */
+struct tg_tuple conn_tuple(const struct conn *conn, enum conn_direction direction);
+
+/* And as it leaves: what the other side would answer to. */
+static inline struct tg_tuple conn_tuple_out(const struct conn *conn, enum conn_direction direction)
+{
+    struct tg_tuple answer = conn_tuple(conn, !direction);
+    return tg_tuple_flip(&answer);
+}
+
+/* Enter a connection: packets of its beginner come as `original`, the answers to them come as `reply`. The flags are
+ * found from the tuples. The caller holds the table and has made sure that neither tuple is there.
+ * => the connection, locked, all else zero; or NULL if the table is full */
+struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original, const struct tg_tuple *reply);
+
+/* Take a connection out. The caller holds the table and the connection, and holds neither's slot afterwards.
+ * => its mapping, to be released by the caller */
+uint32_t conn_remove(struct conn_table *table, struct conn *conn);
+
+/* Look through part of the table for connections that are over, in proportion to the time that passed since the last
+ * sweep, and take them out; `release` is called with the mapping of each that had one. The caller holds the table. */
+typedef void conn_release_fn(void *context, uint32_t mapping);
+void conn_sweep(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context);
+
+/* Look through all of it. */
+void conn_sweep_all(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context);
+
+/* Whether conn_sweep() would have anything to look at. */
+bool conn_sweep_is_due(const struct conn_table *table, uint32_t tick);
+
+/* How many there are now, and were at most at one time. */
+uint32_t conn_count(const struct conn_table *table);
+uint32_t conn_peak(const struct conn_table *table);
+uint32_t conn_room(const struct conn_table *table);
+
+#endif

@@ -1,0 +1,57 @@
+/* The TCP machine: what state a connection is in, and whether a segment may belong to it.
+ *
+ * Both directions are followed from outside, after van Rooij, "Real stateful TCP packet filtering in IP Filter" (2001):
+ * a firewall between two hosts sees what they send and not what they receive, so for each side it keeps what can be
+ * told from its own segments (struct conn_side), and a segment is good if
+ *
+ *   I    it does not begin beyond the window that the other side announced:         seq <= limit
+ *   II   it does not end before what that window could still want repeated:         end >= own end - other's window
+ *   III  it does not acknowledge what was never sent:                               ack <= other's end
+ *   IV   nor what was acknowledged long ago:                                        ack >= other's end - largest window
+ *
+ * Lost, repeated and reordered segments satisfy all four. A reset must do more: it counts only with exactly the
+ * sequence number that its receiver expects (RFC 5961 section 3), as far as that can be told from here. A SYN within a
+ * synchronised connection passes and changes nothing: the receiver answers it with a challenge (RFC 5961 section 4).
+ */
+#ifndef CONNECTION_TCP_H
+#define CONNECTION_TCP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "connection/table.h"
+#include "tidegate/packet.h"
+
+enum tcp_state {
+    TCP_NONE,         /* not a TCP connection, or no segment yet */
+    TCP_SYN_SENT,     /* a SYN from the beginner */
+    TCP_SYN_BOTH,     /* SYNs crossed: simultaneous open, RFC 9293 3.5 */
+    TCP_SYN_RECEIVED, /* a SYN from each, one of them acknowledged */
+    TCP_ESTABLISHED,
+    TCP_FIN_ORIGINAL, /* the beginner has closed its half */
+    TCP_FIN_REPLY,    /* the other side has */
+    TCP_CLOSING,      /* both have; not all acknowledged */
+    TCP_TIME_WAIT,    /* all is said and acknowledged */
+    TCP_RESET,        /* a reset that counted has passed */
+    TCP_STATES
+};
+
+enum tcp_judgement {
+    TCP_PASS,   /* belongs to the connection */
+    TCP_REFUSE, /* does not: outside the window, or impossible in this state */
+    TCP_BEGIN,  /* a SYN on the ports of a connection that is over: a new one begins */
+};
+
+/* Whether a segment may begin a connection: a SYN without ACK. */
+bool tcp_is_opening(const struct tg_packet *packet);
+
+/* The first segment of a new connection, which tcp_is_opening(). */
+void tcp_open(struct conn *conn, const struct tg_packet *packet);
+
+/* A segment on a known connection, which the caller holds. The connection changes only with TCP_PASS. */
+enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet);
+
+/* The word for a state ("established"), for people. */
+const char *tcp_state_name(enum tcp_state state);
+
+#endif

@@ -1,0 +1,343 @@
+/* What begins a connection: the forward that takes the packet, the rule that lets it pass, the source that it leaves
+ * with.
+ *
+ * The policy is asked first, with nothing held. Only then is the table taken, to enter the connection and choose its
+ * ports; if another worker has entered the same one meanwhile, the packet belongs to that.
+ */
+#include "connection/tcp.h"
+#include "engine/inside.h"
+#include "translate/rewrite.h"
+
+/* What has been decided about a new packet. */
+struct decision {
+    enum tg_action action;
+    uint32_t statement; /* or TG_NO_STATEMENT: the default */
+    bool is_forward;    /* decided by a forward statement */
+    bool is_hairpin;
+    struct tg_tuple inside; /* the packet as the device that gets it will see it, but for the source */
+    uint8_t zone_in, zone_out;
+};
+
+static uint16_t forwarded_port(const struct policy_forward *forward, uint16_t port)
+{
+    if (forward->any_port)
+        return port;
+    if (forward->in.first == forward->in.last)
+        return forward->in.first; /* many to one, or one to one */
+    return (uint16_t)(forward->in.first + (port - forward->ext.first));
+}
+
+/* Zones, forward and rules. `key` has tuple, kind and ICMP type, zone_in, and zone_out where the driver knows it. */
+static void decide(const struct passage *p, struct policy_key *key, struct decision *d)
+{
+    const struct tg_policy *policy = p->load->policy;
+    const struct tg_network *network = p->load->network;
+    d->inside = *key->tuple;
+    d->is_hairpin = false;
+    d->zone_in = key->zone_in;
+    key->forward = POLICY_NONE;
+    if (key->tuple->family == TG_IPV4 && key->kind != TG_TRANSPORT_NOTICE && key->zone_in != TG_ZONE_ROUTER)
+        key->forward = policy_find_forward(policy, network, key, &d->is_hairpin, p->step, p->context, p->verdict);
+    if (key->forward != POLICY_NONE) {
+        const struct policy_forward *forward = policy_forward(policy, key->forward);
+        d->inside.dst = forward->host;
+        if (tg_proto_has_ports(d->inside.proto))
+            d->inside.dport = forwarded_port(forward, d->inside.dport);
+        key->zone_out = TG_ZONE_NONE; /* where the router's own address led no longer matters */
+    }
+    if (key->zone_out == TG_ZONE_NONE)
+        key->zone_out = tg_network_zone_to(network, d->inside.family, d->inside.dst);
+    d->zone_out = p->verdict->zone_out = key->zone_out;
+    passage_tell(p, TG_STEP_ROUTE, key->zone_out != TG_ZONE_NONE, TG_NO_STATEMENT, NULL);
+
+    key->tuple = &d->inside;
+    const struct policy_rule *rule = policy_match(policy, key, p->step, p->context, p->verdict);
+    d->action = rule != NULL ? rule->action : policy_default(policy);
+    d->statement = rule != NULL ? rule->statement : TG_NO_STATEMENT;
+    d->is_forward = rule != NULL && tg_policy_statement(policy, rule->statement)->kind == TG_STATEMENT_FORWARD;
+}
+
+/* The address that a connection leaves with.
+ * => false if it must be translated and there is no address to translate it to */
+static bool source_address(const struct passage *p, const struct decision *d, struct tg_addr *source)
+{
+    const struct tg_network *network = p->load->network;
+    const struct tg_zone *out = tg_policy_zone(p->load->policy, d->zone_out);
+    const struct tg_tuple *t = &d->inside;
+    *source = t->src;
+    if (t->family != TG_IPV4 || tg_addr_is_unspecified(t->src) || tg_addr_is_group(TG_IPV4, t->dst))
+        return true;
+    bool is_forwarded = !tg_addr_equal(t->dst, p->packet->outer.tuple.dst);
+    if (d->zone_in == d->zone_out) {
+        /* a forward back into the client's own network: the answer must come back through here */
+        if (!is_forwarded || !tg_network_is_behind(network, d->zone_out, TG_IPV4, t->src))
+            return true;
+        return tg_network_own_address(network, d->zone_out, TG_IPV4, t->dst, source);
+    }
+    if (out == NULL || !out->masquerade)
+        return true;
+    if (d->zone_in == TG_ZONE_ROUTER && tg_network_is_own(network, d->zone_out, TG_IPV4, t->src))
+        return true;
+    return tg_network_own_address(network, d->zone_out, TG_IPV4, t->dst, source);
+}
+
+struct forwarded {
+    const struct tg_policy *policy;
+    uint8_t zone, proto;
+};
+
+static bool is_forwarded_port(void *context, uint16_t port)
+{
+    const struct forwarded *f = context;
+    return policy_is_forwarded(f->policy, f->zone, f->proto, port);
+}
+
+static bool has_source_port(const struct passage *p)
+{
+    return tg_proto_has_ports(p->packet->outer.tuple.proto) || p->packet->kind == TG_TRANSPORT_QUERY;
+}
+
+static bool is_tuple_taken(struct conn_table *table, const struct tg_tuple *tuple)
+{
+    enum conn_direction direction;
+    struct conn *conn = conn_find(table, tuple, &direction);
+    if (conn != NULL)
+        conn_unlock(conn);
+    return conn != NULL;
+}
+
+/* The port that a masqueraded connection leaves with: its mapping's. The router's own connections have mappings too, so
+ * that neither takes the other's port. */
+static bool map_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping)
+{
+    struct forwarded f = {p->load->policy, d->zone_out, out->proto};
+    struct mapping_key key = {(uint32_t)d->inside.src.lo, (uint32_t)out->src.lo, d->inside.sport, out->proto};
+    *mapping = mapping_use(p->engine->mappings, &key, is_forwarded_port, &f, &out->sport);
+    return *mapping != MAPPING_NONE;
+}
+
+/* Two outside ports lead to one inside port, and a client uses both from one port of its own: the answers could not be
+ * told apart. The later connection comes to the inside from another port. */
+static bool move_source_port(struct passage *p, struct tg_tuple *out)
+{
+    enum { TRIES = 64, LOWEST = 1024 };
+    for (int i = 0; i < TRIES; i++) {
+        out->sport = (uint16_t)(LOWEST + mapping_random(p->engine->mappings, UINT16_MAX - LOWEST));
+        struct tg_tuple reply = tg_tuple_flip(out);
+        if (!is_tuple_taken(p->engine->table, &reply))
+            return true;
+    }
+    return false;
+}
+
+/* How the packet leaves; the caller holds the table.
+ * => false if there is no port, or no address */
+static bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping)
+{
+    const struct tg_zone *zone = tg_policy_zone(p->load->policy, d->zone_out);
+    *out = d->inside;
+    *mapping = MAPPING_NONE;
+    if (!source_address(p, d, &out->src))
+        return false;
+    bool is_moved = !tg_addr_equal(out->src, d->inside.src);
+    bool is_own = out->family == TG_IPV4 && d->zone_in == TG_ZONE_ROUTER && zone != NULL && zone->masquerade &&
+                  !tg_addr_is_group(TG_IPV4, out->dst) && !tg_addr_is_unspecified(out->src);
+    if ((is_moved || is_own) && has_source_port(p)) {
+        if (!map_source(p, d, out, mapping))
+            return false;
+        if (p->arrival->may_be_copy && is_own && !is_moved && out->sport != d->inside.sport) {
+            /* it has left already, whatever the table thinks of its port */
+            mapping_release(p->engine->mappings, *mapping);
+            *mapping = MAPPING_NONE;
+            out->sport = d->inside.sport;
+        }
+    }
+    struct tg_tuple reply = tg_tuple_flip(out);
+    if (!is_tuple_taken(p->engine->table, &reply))
+        return true;
+    if (*mapping == MAPPING_NONE && tg_proto_has_ports(out->proto) &&
+        !tg_addr_equal(out->dst, p->packet->outer.tuple.dst))
+        return move_source_port(p, out);
+    if (*mapping != MAPPING_NONE)
+        mapping_release(p->engine->mappings, *mapping);
+    return false;
+}
+
+static void count_kind(struct tg_engine *engine, uint8_t proto)
+{
+    enum kind kind = KIND_OTHER;
+    if (proto == TG_PROTO_TCP)
+        kind = KIND_TCP;
+    else if (proto == TG_PROTO_UDP || proto == TG_PROTO_UDPLITE)
+        kind = KIND_UDP;
+    else if (proto == TG_PROTO_ICMP || proto == TG_PROTO_ICMP6)
+        kind = KIND_ICMP;
+    counter_add(&engine->begun[kind], 1);
+}
+
+/* A place in the table; if it is full, what is over is looked for first, once a tick. */
+static struct conn *add(struct passage *p, const struct tg_tuple *original, const struct tg_tuple *reply)
+{
+    struct conn *conn = conn_add(p->engine->table, original, reply);
+    if (conn != NULL || p->engine->emptied == p->tick)
+        return conn;
+    p->engine->emptied = p->tick;
+    conn_sweep_all(p->engine->table, p->tick, release_mapping, p->engine);
+    return conn_add(p->engine->table, original, reply);
+}
+
+/* Enter the connection; the caller holds the table.
+ * => the connection, held, or NULL: no room, or no way to translate */
+static struct conn *enter(struct passage *p, const struct decision *d, struct tg_tuple *out)
+{
+    uint32_t mapping;
+    if (!choose_source(p, d, out, &mapping))
+        return NULL;
+    struct tg_tuple reply = tg_tuple_flip(out);
+    struct conn *conn = add(p, &p->packet->outer.tuple, &reply);
+    if (conn == NULL) {
+        if (mapping != MAPPING_NONE)
+            mapping_release(p->engine->mappings, mapping);
+        return NULL;
+    }
+    conn->mapping = mapping;
+    conn->zone[CONN_ORIGINAL] = d->zone_in;
+    conn->zone[CONN_REPLY] = d->zone_out;
+    conn->generation = p->load->generation;
+    conn->statement = d->statement;
+    if (conn->proto == TG_PROTO_TCP)
+        tcp_open(conn, p->packet);
+    conn_refresh(conn, p->tick, timer_of(conn));
+    count_kind(p->engine, conn->proto);
+    return conn;
+}
+
+static void write_translation(struct passage *p, const struct tg_tuple *out)
+{
+    struct tg_tuple to = *out;
+    const struct tg_tuple *came = &p->packet->outer.tuple;
+    if (tg_tuple_equal(came, out))
+        return;
+    p->verdict->to = *out;
+    p->verdict->translation = TG_TRANSLATE_WHOLE;
+    passage_tell(p, TG_STEP_SOURCE, !tg_addr_equal(came->src, out->src) || came->sport != out->sport, TG_NO_STATEMENT,
+                 NULL);
+    if (p->arrival->half && !tg_addr_equal(came->src, out->src) && !tg_addr_equal(came->dst, out->dst)) {
+        p->verdict->translation = TG_TRANSLATE_HALF;
+        to.src = came->src;
+        to.sport = came->sport;
+    }
+    rewrite_packet(p->packet, &to);
+}
+
+static enum tg_reason reason_of(const struct decision *d)
+{
+    if (d->statement == TG_NO_STATEMENT)
+        return TG_REASON_DEFAULT;
+    return d->is_forward ? TG_REASON_FORWARD : TG_REASON_RULE;
+}
+
+static void begin(struct passage *p, const struct decision *d)
+{
+    struct tg_tuple out;
+    enum conn_direction direction;
+    struct conn_table *table = p->engine->table;
+    conn_lock_table(table);
+    struct conn *conn = conn_find(table, &p->packet->outer.tuple, &direction);
+    if (conn != NULL) { /* entered by another worker since we looked */
+        conn_unlock_table(table);
+        if (!judge_known(p, conn, direction))
+            conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return;
+    }
+    conn = enter(p, d, &out);
+    conn_unlock_table(table);
+    if (conn == NULL) {
+        conclude(p, TG_DROP, TG_REASON_LIMIT, TG_STATE_NEW, TG_NO_STATEMENT);
+        return;
+    }
+    conn_unlock(conn);
+    conclude(p, TG_ACCEPT, reason_of(d), TG_STATE_NEW, d->statement);
+    write_translation(p, &out);
+}
+
+/* What has no connection is judged alone, and cannot be translated: without a connection nothing could lead an answer
+ * back. */
+static void judge_notice(struct passage *p, const struct decision *d)
+{
+    struct tg_addr source;
+    if (!source_address(p, d, &source) || !tg_addr_equal(source, d->inside.src))
+        conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_UNTRACKED, TG_NO_STATEMENT);
+    else
+        conclude(p, TG_ACCEPT, reason_of(d), TG_STATE_UNTRACKED, d->statement);
+}
+
+static bool can_begin(const struct tg_packet *packet)
+{
+    switch (packet->kind) {
+    case TG_TRANSPORT_TCP: return tcp_is_opening(packet);
+    case TG_TRANSPORT_QUERY: return !packet->icmp.is_answer;
+    default: return true;
+    }
+}
+
+void judge_new(struct passage *p)
+{
+    const struct tg_tuple *t = &p->packet->outer.tuple;
+    bool is_spoofed = tg_network_is_spoofed(p->load->network, p->verdict->zone_in, t->family, t->src);
+    p->verdict->zone_out = TG_ZONE_NONE;
+    passage_tell(p, TG_STEP_SPOOF, !is_spoofed, TG_NO_STATEMENT, NULL);
+    if (is_spoofed) {
+        conclude(p, TG_DROP, TG_REASON_SPOOFED, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return;
+    }
+    if (!can_begin(p->packet)) {
+        conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return;
+    }
+    struct decision d;
+    struct policy_key key = {
+        .tuple = t,
+        .kind = p->packet->kind,
+        .type = p->packet->icmp.type,
+        .code = p->packet->icmp.code,
+        .zone_in = p->verdict->zone_in,
+        .zone_out = p->arrival->zone_out,
+    };
+    decide(p, &key, &d);
+    enum tg_state state = p->packet->kind == TG_TRANSPORT_NOTICE ? TG_STATE_UNTRACKED : TG_STATE_NEW;
+    if (d.action != TG_ACCEPT)
+        conclude(p, d.action, reason_of(&d), state, d.statement);
+    else if (p->packet->kind == TG_TRANSPORT_NOTICE)
+        judge_notice(p, &d);
+    else
+        begin(p, &d);
+}
+
+bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *action, uint32_t *statement)
+{
+    struct tg_tuple original = conn_tuple(conn, CONN_ORIGINAL), out = conn_tuple_out(conn, CONN_ORIGINAL);
+    bool is_query = conn->proto == TG_PROTO_ICMP || conn->proto == TG_PROTO_ICMP6;
+    struct passage silent = *p;
+    struct decision d;
+    struct policy_key key = {
+        .tuple = &original,
+        .kind = is_query ? TG_TRANSPORT_QUERY : p->packet->kind,
+        .type = is_query ? (uint8_t)original.dport : 0, /* the side that answers has the question's type as its port */
+        .zone_in = conn->zone[CONN_ORIGINAL],
+        .zone_out = conn->zone[CONN_REPLY],
+    };
+    silent.step = NULL; /* an old judgement repeated is no step of this packet's */
+    decide(&silent, &key, &d);
+    *action = d.action;
+    *statement = d.statement;
+    if (d.action != TG_ACCEPT || !tg_addr_equal(d.inside.dst, out.dst) || d.inside.dport != out.dport)
+        return false;
+    bool has_source =
+        tg_addr_equal(original.src, out.src) || tg_network_is_own(p->load->network, d.zone_out, TG_IPV4, out.src);
+    if (!has_source)
+        return false;
+    conn->generation = p->load->generation;
+    conn->statement = d.statement;
+    return true;
+}

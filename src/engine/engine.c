@@ -1,0 +1,162 @@
+#include "engine/inside.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_CONNECTIONS = 16384, MOST_CONNECTIONS = 1 << 28, MOST_WORKERS = 64 };
+
+static uint32_t room_of(const struct tg_engine_config *config)
+{
+    return config->connections == 0 ? DEFAULT_CONNECTIONS : config->connections;
+}
+
+size_t tg_engine_size(const struct tg_engine_config *config)
+{
+    return sizeof(struct tg_engine) + config->workers * sizeof(struct worker) + conn_table_size(room_of(config)) +
+           mapping_table_size(room_of(config));
+}
+
+struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
+{
+    if (config->workers == 0 || config->workers > MOST_WORKERS || room_of(config) > MOST_CONNECTIONS) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct tg_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL)
+        return NULL;
+    engine->worker_count = config->workers;
+    engine->workers = aligned_alloc(_Alignof(struct worker), config->workers * sizeof *engine->workers);
+    engine->table = conn_table_new(room_of(config), config->secret);
+    engine->mappings = mapping_table_new(room_of(config), config->secret);
+    if (engine->workers == NULL || engine->table == NULL || engine->mappings == NULL) {
+        tg_engine_free(engine);
+        errno = ENOMEM;
+        return NULL;
+    }
+    memset(engine->workers, 0, config->workers * sizeof *engine->workers);
+    return engine;
+}
+
+static void free_load(struct load *load)
+{
+    if (load == NULL)
+        return;
+    free(load->hits);
+    free(load);
+}
+
+void tg_engine_free(struct tg_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    free_load(atomic_load(&engine->load));
+    mapping_table_free(engine->mappings);
+    conn_table_free(engine->table);
+    free(engine->workers);
+    free(engine);
+}
+
+/* Until no worker is at a packet that it began before `generation`. */
+static void wait_for_workers(struct tg_engine *engine, uint32_t generation)
+{
+    for (unsigned i = 0; i < engine->worker_count; i++) {
+        uint32_t at;
+        while ((at = atomic_load(&engine->workers[i].at)) != 0 && (int32_t)(at - generation) < 0)
+            sched_yield();
+    }
+}
+
+int tg_engine_load(struct tg_engine *engine, const struct tg_policy *policy, const struct tg_network *network)
+{
+    struct load *old = atomic_load(&engine->load), *load = calloc(1, sizeof *load);
+    if (load == NULL)
+        return -ENOMEM;
+    *load = (struct load){policy, network, 0, tg_policy_statement_count(policy), NULL};
+    bool same = old != NULL && old->policy == policy;
+    if (same)
+        load->hits = old->hits;
+    else
+        load->hits = calloc(load->statements * engine->worker_count + 1, sizeof *load->hits);
+    if (load->hits == NULL) {
+        free(load);
+        return -ENOMEM;
+    }
+    uint32_t generation = atomic_load(&engine->generation) + 1;
+    load->generation = generation == 0 ? 1 : generation;
+    atomic_store(&engine->load, load);
+    atomic_store(&engine->generation, load->generation);
+    wait_for_workers(engine, load->generation);
+    if (same)
+        old->hits = NULL;
+    free_load(old);
+    return 0;
+}
+
+void tg_engine_counters(const struct tg_engine *engine, struct tg_counters *counters)
+{
+    memset(counters, 0, sizeof *counters);
+    for (unsigned i = 0; i < engine->worker_count; i++) {
+        const struct worker *w = &engine->workers[i];
+        counters->packets += counter_read(&w->packets);
+        counters->bytes += counter_read(&w->bytes);
+        for (int action = 0; action < TG_ACTIONS; action++)
+            for (int reason = 0; reason < TG_REASONS; reason++)
+                counters->verdicts[action][reason] += counter_read(&w->verdicts[action][reason]);
+    }
+}
+
+struct tg_hits tg_engine_hits(const struct tg_engine *engine, uint32_t statement)
+{
+    struct tg_hits hits = {0, 0};
+    const struct load *load = atomic_load(&engine->load);
+    if (load == NULL || statement >= load->statements)
+        return hits;
+    for (unsigned i = 0; i < engine->worker_count; i++) {
+        const struct hits *h = &load->hits[i * load->statements + statement];
+        hits.packets += counter_read(&h->packets);
+        hits.bytes += counter_read(&h->bytes);
+    }
+    return hits;
+}
+
+void tg_engine_population(const struct tg_engine *engine, struct tg_population *population)
+{
+    population->now = conn_count(engine->table);
+    population->peak = conn_peak(engine->table);
+    population->room = conn_room(engine->table);
+    population->tcp = counter_read(&engine->begun[KIND_TCP]);
+    population->udp = counter_read(&engine->begun[KIND_UDP]);
+    population->icmp = counter_read(&engine->begun[KIND_ICMP]);
+    population->other = counter_read(&engine->begun[KIND_OTHER]);
+}
+
+const char *tg_action_name(enum tg_action action)
+{
+    static const char *const names[TG_ACTIONS] = {[TG_ACCEPT] = "accept", [TG_DROP] = "drop", [TG_REJECT] = "reject"};
+    return names[action];
+}
+
+const char *tg_reason_name(enum tg_reason reason)
+{
+    static const char *const names[TG_REASONS] = {
+        [TG_REASON_RULE] = "rule",           [TG_REASON_FORWARD] = "forward",
+        [TG_REASON_DEFAULT] = "default",     [TG_REASON_ESTABLISHED] = "established",
+        [TG_REASON_RELATED] = "related",     [TG_REASON_INVALID] = "invalid",
+        [TG_REASON_MALFORMED] = "malformed", [TG_REASON_SPOOFED] = "spoofed",
+        [TG_REASON_FRAGMENT] = "fragment",   [TG_REASON_LIMIT] = "limit",
+        [TG_REASON_NON_IP] = "non-ip",
+    };
+    return names[reason];
+}
+
+const char *tg_state_name(enum tg_state state)
+{
+    static const char *const names[TG_STATES] = {
+        [TG_STATE_NEW] = "new",         [TG_STATE_ESTABLISHED] = "established", [TG_STATE_RELATED] = "related",
+        [TG_STATE_INVALID] = "invalid", [TG_STATE_UNTRACKED] = "untracked",
+    };
+    return names[state];
+}

@@ -1,0 +1,113 @@
+/* What the engine is made of: shared by the files of this folder alone.
+ *
+ *   engine.c  life, loading, counters
+ *   judge.c   the way of a packet, and what belongs to a known connection
+ *   begin.c   what begins a connection: forward, rule, source translation
+ *   error.c   ICMP errors, and finding the connection that they speak of
+ *
+ * Loads. What a packet is judged by is one struct load, reached by one pointer. A worker writes the number of the
+ * newest load to `at` before it reads the pointer and zero when it is done, so tg_engine_load() knows when nobody can
+ * hold an older one.
+ */
+#ifndef ENGINE_INSIDE_H
+#define ENGINE_INSIDE_H
+
+#include "connection/mapping.h"
+#include "connection/table.h"
+#include "engine/counter.h"
+#include "policy/policy.h"
+#include "tidegate/engine.h"
+
+struct hits {
+    struct counter packets, bytes;
+};
+
+struct load {
+    const struct tg_policy *policy;
+    const struct tg_network *network;
+    uint32_t generation; /* from 1 */
+    size_t statements;
+    struct hits *hits; /* of each worker in turn, `statements` each; passed on to the next load of the same policy */
+};
+
+struct worker {
+    _Alignas(64) _Atomic uint32_t at; /* the generation that it judges by, 0 between packets */
+    uint64_t now;                     /* never steps back */
+    struct counter packets, bytes;
+    struct counter verdicts[TG_ACTIONS][TG_REASONS];
+};
+
+enum kind { KIND_TCP, KIND_UDP, KIND_ICMP, KIND_OTHER, KINDS };
+
+struct tg_engine {
+    /* immutable */
+    struct conn_table *table;
+    struct mapping_table *mappings; /* protected by the table's lock */
+    unsigned worker_count;
+    struct worker *workers;
+
+    _Atomic(struct load *) load;
+    _Atomic uint32_t generation;
+    struct counter begun[KINDS]; /* written under the table's lock */
+    uint32_t emptied;            /* the tick of the last search for room in a full table; under the table's lock */
+};
+
+/* One packet on its way. */
+struct passage {
+    struct tg_engine *engine;
+    const struct load *load;
+    unsigned worker;
+    struct tg_packet *packet;
+    const struct tg_arrival *arrival;
+    struct tg_verdict *verdict;
+    uint32_t tick;
+    tg_step_fn *step; /* or NULL */
+    void *context;
+};
+
+/* Seconds that a connection lives without a packet. */
+enum {
+    TIMER_TCP_ESTABLISHED = 7440, /* RFC 5382 REQ-5 */
+    TIMER_TCP_TRANSITORY = 240,   /* RFC 5382 REQ-5; after a reset, RFC 7857 2.2 */
+    TIMER_UDP = 300,              /* RFC 4787 REQ-5 */
+    TIMER_UDP_UNANSWERED = 120,
+    TIMER_ICMP = 60, /* RFC 5508 REQ-2 */
+    TIMER_OTHER = 600,
+};
+
+/* The ticks that a connection has from now on, as it stands. */
+uint32_t timer_of(const struct conn *conn);
+
+void passage_tell(const struct passage *p, enum tg_step step, bool fits, uint32_t statement, const char *why);
+
+/* The end of the way: write the verdict. */
+void conclude(struct passage *p, enum tg_action action, enum tg_reason reason, enum tg_state state, uint32_t statement);
+
+/* The mapping of a connection that is gone. `context` is the engine. */
+void release_mapping(void *context, uint32_t mapping);
+
+/* Take the connection of `tuple` out, if it still is the one that `is_done` is true for. The caller holds neither table
+ * nor connection. */
+void forget(struct passage *p, const struct tg_tuple *tuple,
+            bool (*is_done)(const struct passage *, const struct conn *));
+
+/* begin.c: a packet that belongs to no connection. */
+void judge_new(struct passage *p);
+
+/* begin.c: whether what lets `conn` be is still so under the load at hand, with the same translation; if so it has been
+ * marked as judged. The caller holds the connection.
+ * => true; or false, with the decision as judge_new() would have it written to *action and *statement */
+bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *action, uint32_t *statement);
+
+/* judge.c: a packet of a connection that the caller holds, and that is let go of here.
+ * => true if a verdict was given; false if the connection is over or begun anew, and has been forgotten */
+bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direction);
+
+/* error.c */
+void judge_error(struct passage *p);
+bool finish_error(struct tg_engine *engine, struct tg_packet *packet);
+
+/* error.c: whether a capture shows a packet that the router had already sent out; if so the verdict has been given. */
+bool is_copy(struct passage *p);
+
+#endif

@@ -1,0 +1,269 @@
+/* The way of a packet: tg_engine_judge(). Its steps stand in judge() in the order in which they are taken. */
+#include "connection/tcp.h"
+#include "engine/inside.h"
+#include "translate/rewrite.h"
+
+uint32_t timer_of(const struct conn *conn)
+{
+    switch (conn->proto) {
+    case TG_PROTO_TCP:
+        return CONN_SECONDS(conn->state == TCP_ESTABLISHED ? TIMER_TCP_ESTABLISHED : TIMER_TCP_TRANSITORY);
+    case TG_PROTO_UDP:
+    case TG_PROTO_UDPLITE: return CONN_SECONDS(conn->flags & CONN_ANSWERED ? TIMER_UDP : TIMER_UDP_UNANSWERED);
+    case TG_PROTO_ICMP:
+    case TG_PROTO_ICMP6: return CONN_SECONDS(TIMER_ICMP);
+    default: return CONN_SECONDS(TIMER_OTHER);
+    }
+}
+
+void passage_tell(const struct passage *p, enum tg_step step, bool fits, uint32_t statement, const char *why)
+{
+    if (p->step != NULL)
+        p->step(p->context, &(struct tg_step_info){step, fits, statement, why, p->verdict});
+}
+
+void conclude(struct passage *p, enum tg_action action, enum tg_reason reason, enum tg_state state, uint32_t statement)
+{
+    p->verdict->action = action;
+    p->verdict->reason = reason;
+    p->verdict->state = state;
+    p->verdict->statement = statement;
+}
+
+void release_mapping(void *context, uint32_t mapping)
+{
+    struct tg_engine *engine = context;
+    mapping_release(engine->mappings, mapping);
+}
+
+void forget(struct passage *p, const struct tg_tuple *tuple,
+            bool (*is_done)(const struct passage *, const struct conn *))
+{
+    enum conn_direction direction;
+    conn_lock_table(p->engine->table);
+    struct conn *conn = conn_find(p->engine->table, tuple, &direction);
+    if (conn != NULL && is_done(p, conn)) {
+        uint32_t mapping = conn_remove(p->engine->table, conn);
+        if (mapping != CONN_NONE)
+            mapping_release(p->engine->mappings, mapping);
+    } else if (conn != NULL) {
+        conn_unlock(conn);
+    }
+    conn_unlock_table(p->engine->table);
+}
+
+static bool is_over(const struct passage *p, const struct conn *conn)
+{
+    return conn_is_over(conn, p->tick);
+}
+
+static bool is_begun_anew(const struct passage *p, const struct conn *conn)
+{
+    (void)p;
+    return conn->proto == TG_PROTO_TCP && (conn->state == TCP_TIME_WAIT || conn->state == TCP_RESET);
+}
+
+static bool is_of_older_load(const struct passage *p, const struct conn *conn)
+{
+    return conn->generation != p->load->generation;
+}
+
+/* Rewrite a packet of a known connection, or as much of it as this hook allows. */
+static void translate(struct passage *p, const struct conn *conn, enum conn_direction direction)
+{
+    if (!(conn->flags & (CONN_SOURCE | CONN_DESTINATION)))
+        return;
+    struct tg_tuple to = conn_tuple_out(conn, direction);
+    p->verdict->to = to;
+    p->verdict->translation = TG_TRANSLATE_WHOLE;
+    if (p->arrival->half && (conn->flags & CONN_HALVES)) {
+        p->verdict->translation = TG_TRANSLATE_HALF;
+        to.src = p->packet->outer.tuple.src;
+        to.sport = p->packet->outer.tuple.sport;
+    }
+    rewrite_packet(p->packet, &to);
+}
+
+/* The load has changed since this connection was judged last: does what let it begin still stand? A refused one is
+ * refused by what the new rules say of it. */
+static bool is_refused_now(struct passage *p, struct conn *conn)
+{
+    enum tg_action action;
+    uint32_t statement;
+    if (conn->generation == p->load->generation || is_still_allowed(p, conn, &action, &statement))
+        return false;
+    struct tg_tuple tuple = p->packet->outer.tuple;
+    conn_unlock(conn);
+    forget(p, &tuple, is_of_older_load);
+    if (action == TG_ACCEPT)
+        conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT); /* allowed, but not so translated */
+    else
+        conclude(p, action, statement == TG_NO_STATEMENT ? TG_REASON_DEFAULT : TG_REASON_RULE, TG_STATE_ESTABLISHED,
+                 statement);
+    return true;
+}
+
+/* A packet of a known connection that comes in elsewhere than its direction did before: another way into the same
+ * network, or a lie about its source. */
+static bool is_astray(const struct passage *p, const struct conn *conn, enum conn_direction direction)
+{
+    const struct tg_tuple *t = &p->packet->outer.tuple;
+    return p->verdict->zone_in != conn->zone[direction] &&
+           tg_network_is_spoofed(p->load->network, p->verdict->zone_in, t->family, t->src);
+}
+
+bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direction)
+{
+    struct tg_tuple tuple = p->packet->outer.tuple;
+    if (conn_is_over(conn, p->tick)) {
+        conn_unlock(conn);
+        forget(p, &tuple, is_over);
+        return false;
+    }
+    p->verdict->zone_out = conn->zone[!direction];
+    if (is_astray(p, conn, direction)) {
+        conn_unlock(conn);
+        conclude(p, TG_DROP, TG_REASON_SPOOFED, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return true;
+    }
+    if (is_refused_now(p, conn))
+        return true;
+    if (conn->proto == TG_PROTO_TCP) {
+        enum tcp_judgement judgement = tcp_follow(conn, direction, p->packet);
+        if (judgement != TCP_PASS)
+            conn_unlock(conn);
+        if (judgement == TCP_BEGIN) {
+            forget(p, &tuple, is_begun_anew);
+            return false;
+        }
+        if (judgement == TCP_REFUSE) {
+            conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+            return true;
+        }
+    }
+    if (direction == CONN_REPLY)
+        conn->flags |= CONN_ANSWERED;
+    conn_refresh(conn, p->tick, timer_of(conn));
+    conclude(p, TG_ACCEPT, TG_REASON_ESTABLISHED, TG_STATE_ESTABLISHED, conn->statement);
+    translate(p, conn, direction);
+    conn_unlock(conn);
+    return true;
+}
+
+/* The zone that it came in by, where the driver left that to be found; and for a capture, whether it is the router's
+ * own. */
+static void find_zone(struct passage *p)
+{
+    const struct tg_tuple *t = &p->packet->outer.tuple;
+    p->verdict->zone_in = p->arrival->zone_in;
+    if (p->arrival->find_zone)
+        p->verdict->zone_in = tg_network_zone_from(p->load->network, t->family, t->src);
+    else if (p->arrival->may_be_copy && tg_network_is_own(p->load->network, TG_ZONE_NONE, t->family, t->src))
+        p->verdict->zone_in = TG_ZONE_ROUTER;
+    passage_tell(p, TG_STEP_ZONE, true, TG_NO_STATEMENT, NULL);
+}
+
+static void judge_tracked(struct passage *p)
+{
+    enum conn_direction direction;
+    struct conn *conn = conn_find(p->engine->table, &p->packet->outer.tuple, &direction);
+    passage_tell(p, TG_STEP_CONNECTION, conn != NULL, TG_NO_STATEMENT, NULL);
+    if (conn == NULL || !judge_known(p, conn, direction))
+        judge_new(p);
+}
+
+static void judge(struct passage *p, enum tg_decoded decoded)
+{
+    p->verdict->zone_in = p->arrival->zone_in;
+    if (p->load == NULL) {
+        conclude(p, TG_DROP, TG_REASON_DEFAULT, TG_STATE_UNTRACKED, TG_NO_STATEMENT);
+        return;
+    }
+    if (p->packet->outer.tuple.family != 0)
+        find_zone(p);
+    if (decoded == TG_MALFORMED) {
+        conclude(p, TG_DROP, TG_REASON_MALFORMED, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return;
+    }
+    if (p->arrival->may_be_copy && is_copy(p))
+        return;
+    switch (p->packet->kind) {
+    case TG_TRANSPORT_LATER: conclude(p, TG_DROP, TG_REASON_FRAGMENT, TG_STATE_INVALID, TG_NO_STATEMENT); break;
+    case TG_TRANSPORT_ERROR: judge_error(p); break;
+    case TG_TRANSPORT_NOTICE: judge_new(p); break;
+    default: judge_tracked(p); break;
+    }
+}
+
+/* What is over makes room. Whoever finds the table held leaves it to the next packet. */
+static void sweep(struct passage *p)
+{
+    struct conn_table *table = p->engine->table;
+    if (!conn_sweep_is_due(table, p->tick) || !conn_try_table(table))
+        return;
+    conn_sweep(table, p->tick, release_mapping, p->engine);
+    conn_unlock_table(table);
+}
+
+static void count(const struct passage *p)
+{
+    struct worker *w = &p->engine->workers[p->worker];
+    const struct tg_verdict *v = p->verdict;
+    counter_add(&w->packets, 1);
+    counter_add(&w->bytes, p->packet->wire_len);
+    counter_add(&w->verdicts[v->action][v->reason], 1);
+    if (v->statement != TG_NO_STATEMENT && !v->as_it_stands) { /* a copy has been counted as what it is a copy of */
+        struct hits *hits = &p->load->hits[p->worker * p->load->statements + v->statement];
+        counter_add(&hits->packets, 1);
+        counter_add(&hits->bytes, p->packet->wire_len);
+    }
+}
+
+static void pass(struct passage *p, enum tg_decoded decoded)
+{
+    struct worker *w = &p->engine->workers[p->worker];
+    *p->verdict = (struct tg_verdict){.statement = TG_NO_STATEMENT};
+    if (p->arrival->now > w->now)
+        w->now = p->arrival->now;
+    p->tick = (uint32_t)(w->now >> CONN_TICK_SHIFT);
+    atomic_store(&w->at, atomic_load(&p->engine->generation));
+    p->load = atomic_load(&p->engine->load);
+    sweep(p);
+    judge(p, decoded);
+    count(p);
+    atomic_store_explicit(&w->at, 0, memory_order_release);
+}
+
+void tg_engine_judge(struct tg_engine *engine, unsigned worker, struct tg_packet *packet, enum tg_decoded decoded,
+                     const struct tg_arrival *arrival, struct tg_verdict *verdict)
+{
+    pass(
+        &(struct passage){.engine = engine, .worker = worker, .packet = packet, .arrival = arrival, .verdict = verdict},
+        decoded);
+}
+
+void tg_engine_explain(struct tg_engine *engine, struct tg_packet *packet, enum tg_decoded decoded,
+                       const struct tg_arrival *arrival, struct tg_verdict *verdict, tg_step_fn *step, void *context)
+{
+    pass(&(struct passage){.engine = engine,
+                           .packet = packet,
+                           .arrival = arrival,
+                           .verdict = verdict,
+                           .step = step,
+                           .context = context},
+         decoded);
+}
+
+bool tg_engine_finish(struct tg_engine *engine, struct tg_packet *packet)
+{
+    enum conn_direction direction;
+    if (packet->kind == TG_TRANSPORT_ERROR)
+        return finish_error(engine, packet);
+    struct conn *conn = conn_find_half(engine->table, &packet->outer.tuple, &direction);
+    if (conn == NULL)
+        return false;
+    struct tg_tuple to = conn_tuple_out(conn, direction);
+    conn_unlock(conn);
+    rewrite_packet(packet, &to);
+    return true;
+}

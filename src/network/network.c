@@ -1,0 +1,215 @@
+/* The network view: two short sorted lists.
+ *
+ * `own` are the router's addresses in the order they were added; `routes` are all networks, those behind the addresses
+ * too, the longest prefix first, so that the first that holds an address is the right one. A router has a handful of
+ * either, and only the first packet of a connection asks: a walk is enough.
+ */
+#include "tidegate/network.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct entry {
+    struct tg_prefix prefix;
+    uint8_t zone;
+};
+
+struct list {
+    struct entry *entries;
+    size_t count, room;
+};
+
+struct tg_network {
+    struct list own;
+    struct list routes;
+};
+
+static int append(struct list *list, uint8_t zone, const struct tg_prefix *prefix)
+{
+    if (list->count == list->room) {
+        size_t room = list->room == 0 ? 8 : list->room * 2;
+        struct entry *entries = realloc(list->entries, room * sizeof *entries);
+        if (entries == NULL)
+            return -ENOMEM;
+        list->entries = entries;
+        list->room = room;
+    }
+    list->entries[list->count++] = (struct entry){*prefix, zone};
+    return 0;
+}
+
+struct tg_network *tg_network_new(void)
+{
+    return calloc(1, sizeof(struct tg_network));
+}
+
+void tg_network_free(struct tg_network *network)
+{
+    if (network == NULL)
+        return;
+    free(network->own.entries);
+    free(network->routes.entries);
+    free(network);
+}
+
+int tg_network_add_address(struct tg_network *network, uint8_t zone, const struct tg_prefix *own)
+{
+    int error = append(&network->own, zone, own);
+    return error != 0 ? error : append(&network->routes, zone, own);
+}
+
+int tg_network_add_route(struct tg_network *network, uint8_t zone, const struct tg_prefix *prefix)
+{
+    return append(&network->routes, zone, prefix);
+}
+
+static const struct entry *default_route(const struct tg_network *network, uint8_t family)
+{
+    for (size_t i = 0; i < network->routes.count; i++) {
+        const struct entry *route = &network->routes.entries[i];
+        if (route->prefix.family == family && route->prefix.len == 0)
+            return route;
+    }
+    return NULL;
+}
+
+int tg_network_add_default(struct tg_network *network, uint8_t zone)
+{
+    const uint8_t families[] = {TG_IPV4, TG_IPV6};
+    for (size_t i = 0; i < 2; i++) {
+        struct tg_prefix all = {.family = families[i]};
+        if (default_route(network, families[i]) == NULL && append(&network->routes, zone, &all) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* The longest first; among equals the earlier added stays first, which makes the order the same on every machine. */
+void tg_network_seal(struct tg_network *network)
+{
+    struct list *routes = &network->routes;
+    for (size_t i = 1; i < routes->count; i++) {
+        struct entry entry = routes->entries[i];
+        size_t at = i;
+        for (; at > 0 && routes->entries[at - 1].prefix.len < entry.prefix.len; at--)
+            routes->entries[at] = routes->entries[at - 1];
+        routes->entries[at] = entry;
+    }
+}
+
+static const struct entry *find_route(const struct tg_network *network, uint8_t family, struct tg_addr addr)
+{
+    for (size_t i = 0; i < network->routes.count; i++)
+        if (tg_prefix_holds(&network->routes.entries[i].prefix, family, addr))
+            return &network->routes.entries[i];
+    return NULL;
+}
+
+/* The router's address itself, or the broadcast address of its network (RFC 919; the all-zeros form too, RFC
+ * 1812 4.2.3.1). */
+static bool is_for_router(const struct tg_network *network, uint8_t family, struct tg_addr addr)
+{
+    for (size_t i = 0; i < network->own.count; i++) {
+        const struct tg_prefix *own = &network->own.entries[i].prefix;
+        if (own->family != family)
+            continue;
+        if (tg_addr_equal(own->addr, addr))
+            return true;
+        if (family == TG_IPV4 && own->len < 31) { /* a /31 has no broadcast address, RFC 3021 */
+            struct tg_range range = tg_prefix_range(own);
+            if (tg_addr_equal(range.first, addr) || tg_addr_equal(range.last, addr))
+                return true;
+        }
+    }
+    return false;
+}
+
+uint8_t tg_network_zone_to(const struct tg_network *network, uint8_t family, struct tg_addr addr)
+{
+    if (tg_addr_is_group(family, addr) || tg_addr_is_link_local(family, addr) || is_for_router(network, family, addr))
+        return TG_ZONE_ROUTER;
+    const struct entry *route = find_route(network, family, addr);
+    return route == NULL ? TG_ZONE_NONE : route->zone;
+}
+
+uint8_t tg_network_zone_from(const struct tg_network *network, uint8_t family, struct tg_addr addr)
+{
+    if (tg_addr_is_unspecified(addr) || tg_addr_is_link_local(family, addr) || tg_addr_is_group(family, addr))
+        return TG_ZONE_NONE;
+    if (tg_network_is_own(network, TG_ZONE_NONE, family, addr))
+        return TG_ZONE_ROUTER;
+    const struct entry *route = find_route(network, family, addr);
+    return route == NULL ? TG_ZONE_NONE : route->zone;
+}
+
+bool tg_network_is_own(const struct tg_network *network, uint8_t zone, uint8_t family, struct tg_addr addr)
+{
+    for (size_t i = 0; i < network->own.count; i++) {
+        const struct entry *own = &network->own.entries[i];
+        if (own->prefix.family == family && tg_addr_equal(own->prefix.addr, addr) &&
+            (zone == TG_ZONE_NONE || zone == own->zone))
+            return true;
+    }
+    return false;
+}
+
+bool tg_network_is_behind(const struct tg_network *network, uint8_t zone, uint8_t family, struct tg_addr addr)
+{
+    for (size_t i = 0; i < network->routes.count; i++) {
+        const struct entry *route = &network->routes.entries[i];
+        if (route->zone == zone && route->prefix.len != 0 && tg_prefix_holds(&route->prefix, family, addr))
+            return true;
+    }
+    return false;
+}
+
+bool tg_network_is_default(const struct tg_network *network, uint8_t zone, uint8_t family)
+{
+    const struct entry *route = default_route(network, family);
+    return route != NULL && route->zone == zone;
+}
+
+bool tg_network_own_address(const struct tg_network *network, uint8_t zone, uint8_t family, struct tg_addr peer,
+                            struct tg_addr *own)
+{
+    bool found = false;
+    for (size_t i = 0; i < network->own.count; i++) {
+        const struct entry *entry = &network->own.entries[i];
+        if (entry->zone != zone || entry->prefix.family != family)
+            continue;
+        bool holds = tg_prefix_holds(&entry->prefix, family, peer);
+        if (!found || holds)
+            *own = entry->prefix.addr;
+        found = true;
+        if (holds)
+            return true;
+    }
+    return found;
+}
+
+bool tg_network_is_spoofed(const struct tg_network *network, uint8_t zone, uint8_t family, struct tg_addr src)
+{
+    if (zone == TG_ZONE_ROUTER || tg_addr_is_unspecified(src) || tg_addr_is_link_local(family, src))
+        return false;
+    if (tg_network_is_own(network, TG_ZONE_NONE, family, src))
+        return true;
+    const struct entry *route = find_route(network, family, src);
+    if (route != NULL && route->prefix.len != 0)
+        return route->zone != zone; /* of this zone's networks, or of another's */
+    if (tg_network_is_default(network, zone, family))
+        return false;
+    for (size_t i = 0; i < network->routes.count; i++) {
+        const struct entry *known = &network->routes.entries[i];
+        if (known->zone == zone && known->prefix.family == family && known->prefix.len != 0)
+            return true;
+    }
+    return false; /* nothing is known of this zone */
+}
+
+const struct tg_prefix *tg_network_address(const struct tg_network *network, size_t i, uint8_t *zone)
+{
+    if (i >= network->own.count)
+        return NULL;
+    *zone = network->own.entries[i].zone;
+    return &network->own.entries[i].prefix;
+}

@@ -1,0 +1,402 @@
+/* From bytes to a description: tg_packet_decode().
+ *
+ * The functions stand in the order in which a packet is read: IP header (either family), transport header, and for an
+ * ICMP error the same two once more for the packet that it quotes. Each checks that the bytes it reads are there before
+ * it reads them, and gives up with TG_MALFORMED at the first contradiction.
+ *
+ * Three lengths matter and are kept apart: `len`, what is in memory; `outer.end`, what the IP header claims;
+ * `wire_len`, what was on the wire (with padding behind the packet, perhaps). A header that claims more than the wire
+ * had is a lie; a claim beyond memory only means that a capture, or a queue that copies headers alone, cut the packet.
+ */
+#include <string.h>
+
+#include "tidegate/packet.h"
+#include "wire/checksum.h"
+#include "wire/wire.h"
+
+enum { MOST_EXTENSIONS = 8 };
+
+/* Where an IP header led: what a quoted packet needs, and what the outer one needs besides. */
+struct ip_facts {
+    uint8_t ttl;
+    bool is_fragment, more;
+    uint16_t offset;
+    uint32_t id;
+};
+
+static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
+                                 struct ip_facts *facts)
+{
+    const uint8_t *ip = data + at;
+    uint32_t room = len - at;
+    if (room < IP4_HEADER)
+        return TG_MALFORMED;
+    uint32_t header = (ip[0] & 15) * 4u, total = wire_get16(ip + IP4_LENGTH);
+    uint16_t fragment = wire_get16(ip + IP4_FRAGMENT);
+    layout->tuple.family = TG_IPV4;
+    layout->tuple.proto = ip[IP4_PROTO];
+    layout->tuple.src = tg_addr_load(TG_IPV4, ip + IP4_SRC);
+    layout->tuple.dst = tg_addr_load(TG_IPV4, ip + IP4_DST);
+    if (header < IP4_HEADER || header > room || total < header)
+        return TG_MALFORMED;
+    layout->transport = (uint16_t)(at + header);
+    layout->end = at + total;
+    facts->ttl = ip[IP4_TTL];
+    facts->id = wire_get16(ip + IP4_ID);
+    facts->offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
+    facts->more = fragment & IP4_MORE;
+    facts->is_fragment = facts->more || facts->offset != 0;
+    if (facts->is_fragment && facts->offset + (total - header) > UINT16_MAX)
+        return TG_MALFORMED;
+    return TG_DECODED;
+}
+
+/* => TG_DECODED with *proto the transport protocol and *at its offset */
+static enum tg_decoded read_extensions(const uint8_t *data, uint32_t len, uint32_t end, uint8_t *proto, uint32_t *at,
+                                       struct ip_facts *facts)
+{
+    for (int i = 0;; i++) {
+        uint32_t size;
+        switch (*proto) {
+        case IP6_HOP_BY_HOP:
+            if (i != 0)
+                return TG_MALFORMED; /* only directly behind the IPv6 header, RFC 8200 4.1 */
+            break;
+        case IP6_ROUTING:
+        case IP6_DESTINATION:
+        case IP6_FRAGMENT: break;
+        default: return TG_DECODED;
+        }
+        if (i == MOST_EXTENSIONS || len < *at + 8 || end < *at + 8)
+            return TG_MALFORMED;
+        const uint8_t *ext = data + *at;
+        if (*proto == IP6_FRAGMENT) {
+            uint16_t field = wire_get16(ext + 2);
+            facts->offset = field & 0xfff8;
+            facts->more = field & 1;
+            facts->id = wire_get32(ext + 4);
+            facts->is_fragment = facts->more || facts->offset != 0; /* neither: atomic, RFC 6946 */
+            size = IP6_FRAGMENT_HEADER;
+            if (facts->is_fragment && facts->offset + (end - *at - size) > UINT16_MAX)
+                return TG_MALFORMED;
+        } else {
+            if (*proto == IP6_ROUTING && ext[2] == 0 && ext[3] != 0)
+                return TG_MALFORMED;
+            size = 8 + ext[1] * 8u;
+        }
+        *proto = ext[0];
+        *at += size;
+        if (*at > len || *at > end)
+            return TG_MALFORMED;
+        if (facts->offset != 0)
+            return TG_DECODED; /* what follows is the middle of something */
+    }
+}
+
+static enum tg_decoded read_ipv6(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
+                                 struct ip_facts *facts)
+{
+    const uint8_t *ip = data + at;
+    if (len - at < IP6_HEADER)
+        return TG_MALFORMED;
+    uint8_t proto = ip[IP6_NEXT];
+    uint32_t transport = at + IP6_HEADER;
+    layout->tuple.family = TG_IPV6;
+    layout->tuple.src = tg_addr_load(TG_IPV6, ip + IP6_SRC);
+    layout->tuple.dst = tg_addr_load(TG_IPV6, ip + IP6_DST);
+    layout->end = at + IP6_HEADER + wire_get16(ip + IP6_LENGTH);
+    facts->ttl = ip[IP6_HOPS];
+    enum tg_decoded decoded = read_extensions(data, len, layout->end, &proto, &transport, facts);
+    layout->tuple.proto = proto;
+    layout->transport = (uint16_t)transport;
+    return decoded;
+}
+
+static enum tg_decoded read_ip(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
+                               struct ip_facts *facts)
+{
+    memset(facts, 0, sizeof *facts);
+    memset(layout, 0, sizeof *layout);
+    layout->ip = at;
+    if (at >= len)
+        return TG_MALFORMED;
+    switch (data[at] >> 4) {
+    case 4: return read_ipv4(data, len, at, layout, facts);
+    case 6: return read_ipv6(data, len, at, layout, facts);
+    default: return TG_MALFORMED;
+    }
+}
+
+/* What an ICMP or ICMPv6 message is, by its type; its ports, if it is a query. `identifier` is what stands behind the
+ * checksum. */
+static enum tg_transport classify_icmp(struct tg_tuple *tuple, uint8_t type, uint16_t identifier, bool *is_answer)
+{
+    bool answer = false;
+    if (tuple->family == TG_IPV4) {
+        switch (type) {
+        case ICMP_ECHO:
+        case ICMP_TIMESTAMP:
+        case ICMP_INFORMATION:
+        case ICMP_MASK: break;
+        case ICMP_ECHO_REPLY:
+            answer = true;
+            type = ICMP_ECHO;
+            break;
+        case ICMP_TIMESTAMP_REPLY:
+        case ICMP_INFORMATION_REPLY:
+        case ICMP_MASK_REPLY:
+            answer = true;
+            type--;
+            break;
+        case ICMP_UNREACHABLE:
+        case ICMP_SOURCE_QUENCH:
+        case ICMP_REDIRECT:
+        case ICMP_TIME_EXCEEDED:
+        case ICMP_PARAMETER: return TG_TRANSPORT_ERROR;
+        default: return TG_TRANSPORT_NOTICE;
+        }
+    } else if (type == ICMP6_ECHO || type == ICMP6_ECHO_REPLY) {
+        answer = type == ICMP6_ECHO_REPLY;
+        type = ICMP6_ECHO;
+    } else {
+        return type < ICMP6_ECHO ? TG_TRANSPORT_ERROR : TG_TRANSPORT_NOTICE; /* RFC 4443 2.1: errors are below 128 */
+    }
+    *is_answer = answer;
+    tuple->sport = answer ? type : identifier;
+    tuple->dport = answer ? identifier : type;
+    return TG_TRANSPORT_QUERY;
+}
+
+static bool is_icmp(const struct tg_tuple *tuple)
+{
+    return tuple->proto == (tuple->family == TG_IPV4 ? TG_PROTO_ICMP : TG_PROTO_ICMP6);
+}
+
+/* The packet that an error quotes, as far as its ports or identifier: only then can its connection be found. */
+static bool read_quote(const struct tg_packet *packet, struct tg_layout *quote)
+{
+    struct ip_facts facts;
+    const uint8_t *data = packet->data;
+    uint32_t len = packet->len < packet->outer.end ? packet->len : packet->outer.end;
+    uint16_t at = (uint16_t)(packet->outer.transport + ICMP_HEADER);
+    if (read_ip(data, len, at, quote, &facts) != TG_DECODED || quote->tuple.family != packet->outer.tuple.family ||
+        facts.offset != 0)
+        return false;
+    const uint8_t *header = data + quote->transport;
+    uint32_t room = len - quote->transport;
+    if (tg_proto_has_ports(quote->tuple.proto)) {
+        if (room < 4)
+            return false;
+        quote->tuple.sport = wire_get16(header);
+        quote->tuple.dport = wire_get16(header + 2);
+    } else if (is_icmp(&quote->tuple)) {
+        if (room < ICMP_ID + 2)
+            return false;
+        /* an error about an error, or about a notice, is about no connection */
+        bool is_answer;
+        return classify_icmp(&quote->tuple, header[0], wire_get16(header + ICMP_ID), &is_answer) == TG_TRANSPORT_QUERY;
+    }
+    return true;
+}
+
+/* Flags that a packet may carry together: RFC 9293 3.10.7 leaves no others. Push and the ECN bits go with all. */
+static bool are_flags_sound(uint8_t flags)
+{
+    switch (flags & (TG_TCP_FIN | TG_TCP_SYN | TG_TCP_RST | TG_TCP_ACK | TG_TCP_URG)) {
+    case TG_TCP_SYN:
+    case TG_TCP_SYN | TG_TCP_URG:
+    case TG_TCP_SYN | TG_TCP_ACK:
+    case TG_TCP_RST:
+    case TG_TCP_RST | TG_TCP_ACK:
+    case TG_TCP_ACK:
+    case TG_TCP_ACK | TG_TCP_URG:
+    case TG_TCP_ACK | TG_TCP_FIN:
+    case TG_TCP_ACK | TG_TCP_FIN | TG_TCP_URG: return true;
+    default: return false;
+    }
+}
+
+/* The window scale option of a SYN. Options that make no sense end the search and harm nothing: the end host will
+ * judge. */
+static void read_tcp_options(struct tg_packet *packet, const uint8_t *option, uint32_t len)
+{
+    while (len > 1 && option[0] != TCP_OPTION_END) {
+        uint32_t size = option[0] == TCP_OPTION_NOP ? 1 : option[1];
+        if (size > len || size == 0)
+            return;
+        if (option[0] == TCP_OPTION_SCALE && size == 3) {
+            packet->tcp.window_scaled = true;
+            packet->tcp.scale = option[2] > 14 ? 14 : option[2]; /* RFC 7323 2.3 */
+        }
+        option += size;
+        len -= size;
+    }
+}
+
+static enum tg_decoded read_tcp(struct tg_packet *packet, const uint8_t *tcp, uint32_t room, uint32_t claimed)
+{
+    if (room < TCP_HEADER)
+        return TG_MALFORMED;
+    uint32_t header = (tcp[TCP_OFFSET] >> 4) * 4u;
+    packet->kind = TG_TRANSPORT_TCP;
+    packet->tcp.seq = wire_get32(tcp + TCP_SEQ);
+    packet->tcp.ack = wire_get32(tcp + TCP_ACK);
+    packet->tcp.window = wire_get16(tcp + TCP_WINDOW);
+    packet->tcp.flags = tcp[TCP_FLAGS];
+    if (header < TCP_HEADER || header > claimed || !are_flags_sound(packet->tcp.flags))
+        return TG_MALFORMED;
+    packet->tcp.payload = claimed - header;
+    if (packet->tcp.flags & TG_TCP_SYN)
+        read_tcp_options(packet, tcp + TCP_HEADER, (header < room ? header : room) - TCP_HEADER);
+    return TG_DECODED;
+}
+
+static enum tg_decoded read_udp(struct tg_packet *packet, const uint8_t *udp, uint32_t room, uint32_t claimed)
+{
+    packet->kind = TG_TRANSPORT_PORTS;
+    if (room < UDP_HEADER)
+        return TG_MALFORMED;
+    uint32_t length = wire_get16(udp + UDP_LENGTH);
+    if (packet->outer.tuple.proto == TG_PROTO_UDPLITE && length == 0)
+        return TG_DECODED; /* all is covered, RFC 3828 3.1 */
+    if (packet->outer.tuple.proto == TG_PROTO_UDP && length == 0 && claimed > UINT16_MAX)
+        return TG_DECODED; /* jumbogram or segmentation offload, RFC 2675 4 */
+    if (length < UDP_HEADER || (length > claimed && !packet->fragment))
+        return TG_MALFORMED;
+    return TG_DECODED;
+}
+
+static enum tg_decoded read_icmp(struct tg_packet *packet, const uint8_t *icmp, uint32_t room)
+{
+    if (room < ICMP_HEADER)
+        return TG_MALFORMED;
+    packet->icmp.type = icmp[0];
+    packet->icmp.code = icmp[1];
+    packet->kind = classify_icmp(&packet->outer.tuple, icmp[0], wire_get16(icmp + ICMP_ID), &packet->icmp.is_answer);
+    if (packet->kind == TG_TRANSPORT_ERROR)
+        packet->quoted = read_quote(packet, &packet->quote);
+    return TG_DECODED;
+}
+
+static enum tg_decoded read_transport(struct tg_packet *packet)
+{
+    struct tg_tuple *tuple = &packet->outer.tuple;
+    if (packet->fragment_offset != 0) {
+        packet->kind = TG_TRANSPORT_LATER;
+        return TG_DECODED;
+    }
+    const uint8_t *header = packet->data + packet->outer.transport;
+    uint32_t claimed = packet->outer.end - packet->outer.transport;
+    uint32_t room = packet->len - packet->outer.transport;
+    if (room > claimed)
+        room = claimed; /* padding is no header */
+    if (tg_proto_has_ports(tuple->proto)) {
+        if (room < 4)
+            return TG_MALFORMED;
+        tuple->sport = wire_get16(header);
+        tuple->dport = wire_get16(header + 2);
+    }
+    switch (tuple->proto) {
+    case TG_PROTO_TCP: return read_tcp(packet, header, room, claimed);
+    case TG_PROTO_UDP:
+    case TG_PROTO_UDPLITE: return read_udp(packet, header, room, claimed);
+    case TG_PROTO_SCTP: packet->kind = TG_TRANSPORT_PORTS; return room < SCTP_HEADER ? TG_MALFORMED : TG_DECODED;
+    case TG_PROTO_IGMP: packet->kind = TG_TRANSPORT_NOTICE; return TG_DECODED;
+    default:
+        if (is_icmp(tuple))
+            return read_icmp(packet, header, room);
+        packet->kind = TG_TRANSPORT_OTHER;
+        return TG_DECODED;
+    }
+}
+
+/* Only a whole packet has a checksum to check. SCTP's CRC is left to the end host: no bit of it decides anything here.
+ */
+static bool is_checksum_right(const struct tg_packet *packet)
+{
+    const struct tg_layout *outer = &packet->outer;
+    const uint8_t *header = packet->data + outer->transport;
+    uint32_t length = outer->end - outer->transport, covered = length;
+    switch (outer->tuple.proto) {
+    case TG_PROTO_TCP: break;
+    case TG_PROTO_UDP:
+        if (wire_get16(header + UDP_CHECKSUM) == 0)
+            return true; /* none: RFC 768; for IPv6 RFC 6936, middleboxes let it pass */
+        covered = wire_get16(header + UDP_LENGTH);
+        length = covered = covered == 0 ? outer->end - outer->transport : covered;
+        break;
+    case TG_PROTO_UDPLITE:
+        covered = wire_get16(header + UDP_LENGTH);
+        covered = covered == 0 ? length : covered;
+        break;
+    default:
+        if (!is_icmp(&outer->tuple))
+            return true;
+        if (outer->tuple.family == TG_IPV4)
+            return checksum_sum(header, length) == 0xffff;
+    }
+    return checksum_add(checksum_pseudo(&outer->tuple, length), checksum_sum(header, covered)) == 0xffff;
+}
+
+enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
+{
+    struct ip_facts facts;
+    *packet = (struct tg_packet){.data = packet->data, .len = packet->len, .wire_len = packet->wire_len};
+    packet->kind = TG_TRANSPORT_OTHER;
+    enum tg_decoded decoded = read_ip(packet->data, packet->len, 0, &packet->outer, &facts);
+    packet->ttl = facts.ttl;
+    packet->fragment = facts.is_fragment;
+    packet->more_fragments = facts.more;
+    packet->fragment_offset = facts.offset;
+    packet->fragment_id = facts.id;
+    if (decoded != TG_DECODED || packet->outer.end > packet->wire_len || packet->outer.end < packet->outer.transport)
+        return TG_MALFORMED;
+    packet->cut = packet->outer.end > packet->len;
+    if (packet->outer.tuple.family == TG_IPV4 && checksum_sum(packet->data, packet->outer.transport) != 0xffff)
+        return TG_MALFORMED;
+    if (read_transport(packet) != TG_DECODED)
+        return TG_MALFORMED;
+    if (packet->cut || packet->fragment || (flags & TG_DECODE_TRUST_CHECKSUM) || is_checksum_right(packet))
+        return TG_DECODED;
+    return TG_MALFORMED;
+}
+
+void tg_packet_fill_checksum(struct tg_packet *packet)
+{
+    struct tg_layout outer = packet->outer;
+    uint8_t *header = packet->data + outer.transport;
+    uint32_t length = outer.end - outer.transport;
+    bool is_udp = outer.tuple.proto == TG_PROTO_UDP;
+    if (packet->cut || packet->fragment || (!is_udp && outer.tuple.proto != TG_PROTO_TCP))
+        return;
+    const uint8_t *src = packet->data + (outer.tuple.family == TG_IPV4 ? IP4_SRC : IP6_SRC);
+    const uint8_t *dst = packet->data + (outer.tuple.family == TG_IPV4 ? IP4_DST : IP6_DST);
+    outer.tuple.src = tg_addr_load(outer.tuple.family, src); /* as they are now, translated or not */
+    outer.tuple.dst = tg_addr_load(outer.tuple.family, dst);
+    uint8_t *field = header + (is_udp ? UDP_CHECKSUM : TCP_CHECKSUM);
+    wire_put16(field, 0);
+    uint16_t sum = (uint16_t)~checksum_add(checksum_pseudo(&outer.tuple, length), checksum_sum(header, length));
+    wire_put16(field, sum == 0 && is_udp ? 0xffff : sum);
+}
+
+bool tg_proto_has_ports(uint8_t proto)
+{
+    return proto == TG_PROTO_TCP || proto == TG_PROTO_UDP || proto == TG_PROTO_SCTP || proto == TG_PROTO_UDPLITE;
+}
+
+const char *tg_proto_name(uint8_t proto)
+{
+    switch (proto) {
+    case TG_PROTO_ICMP: return "icmp";
+    case TG_PROTO_IGMP: return "igmp";
+    case TG_PROTO_TCP: return "tcp";
+    case TG_PROTO_UDP: return "udp";
+    case TG_PROTO_GRE: return "gre";
+    case TG_PROTO_ESP: return "esp";
+    case TG_PROTO_AH: return "ah";
+    case TG_PROTO_ICMP6: return "icmp6";
+    case TG_PROTO_SCTP: return "sctp";
+    case TG_PROTO_UDPLITE: return "udplite";
+    default: return NULL;
+    }
+}

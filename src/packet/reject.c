@@ -1,0 +1,105 @@
+/* The answers that refuse: a TCP reset, or an ICMP error that quotes what is refused. */
+#include <string.h>
+
+#include "tidegate/engine.h"
+#include "wire/checksum.h"
+#include "wire/wire.h"
+
+enum {
+    ANSWER_TTL = 64,
+    ICMP_ADMINISTRATIVELY_PROHIBITED = 13, /* code of type 3, RFC 1812 5.2.7.1 */
+    ICMP6_ADMINISTRATIVELY_PROHIBITED = 1, /* code of type 1, RFC 4443 3.1 */
+    MOST_QUOTED_IPV4 = 576,                /* RFC 1812 4.3.2.3 */
+    MOST_QUOTED_IPV6 = 1280,               /* the minimum MTU, RFC 4443 3.1 */
+};
+
+static uint32_t header_size(uint8_t family)
+{
+    return family == TG_IPV4 ? IP4_HEADER : IP6_HEADER;
+}
+
+/* The IP header of an answer with `length` bytes behind it. */
+static void write_ip(uint8_t *out, const struct tg_tuple *tuple, uint32_t length)
+{
+    memset(out, 0, header_size(tuple->family));
+    if (tuple->family == TG_IPV4) {
+        out[0] = 0x45;
+        wire_put16(out + IP4_LENGTH, (uint16_t)(IP4_HEADER + length));
+        wire_put16(out + IP4_FRAGMENT, IP4_DONT); /* atomic: its identification means nothing, RFC 6864 4.1 */
+        out[IP4_TTL] = ANSWER_TTL;
+        out[IP4_PROTO] = tuple->proto;
+        tg_addr_store(TG_IPV4, tuple->src, out + IP4_SRC);
+        tg_addr_store(TG_IPV4, tuple->dst, out + IP4_DST);
+        wire_put16(out + IP4_CHECKSUM, (uint16_t)~checksum_sum(out, IP4_HEADER));
+    } else {
+        out[0] = 0x60;
+        wire_put16(out + IP6_LENGTH, (uint16_t)length);
+        out[IP6_NEXT] = tuple->proto;
+        out[IP6_HOPS] = ANSWER_TTL;
+        tg_addr_store(TG_IPV6, tuple->src, out + IP6_SRC);
+        tg_addr_store(TG_IPV6, tuple->dst, out + IP6_DST);
+    }
+}
+
+static size_t write_reset(const struct tg_packet *packet, uint8_t *out, size_t room)
+{
+    struct tg_tuple tuple = tg_tuple_flip(&packet->outer.tuple);
+    uint32_t at = header_size(tuple.family);
+    if (room < at + TCP_HEADER || (packet->tcp.flags & TG_TCP_RST))
+        return 0;
+    uint8_t *tcp = out + at;
+    memset(tcp, 0, TCP_HEADER);
+    wire_put16(tcp, tuple.sport);
+    wire_put16(tcp + 2, tuple.dport);
+    tcp[TCP_OFFSET] = TCP_HEADER / 4 << 4;
+    if (packet->tcp.flags & TG_TCP_ACK) {
+        wire_put32(tcp + TCP_SEQ, packet->tcp.ack);
+        tcp[TCP_FLAGS] = TG_TCP_RST;
+    } else {
+        uint32_t used = packet->tcp.payload + !!(packet->tcp.flags & TG_TCP_SYN) + !!(packet->tcp.flags & TG_TCP_FIN);
+        wire_put32(tcp + TCP_ACK, packet->tcp.seq + used);
+        tcp[TCP_FLAGS] = TG_TCP_RST | TG_TCP_ACK;
+    }
+    uint16_t sum = checksum_add(checksum_pseudo(&tuple, TCP_HEADER), checksum_sum(tcp, TCP_HEADER));
+    wire_put16(tcp + TCP_CHECKSUM, (uint16_t)~sum);
+    write_ip(out, &tuple, TCP_HEADER);
+    return at + TCP_HEADER;
+}
+
+static size_t write_error(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room)
+{
+    const struct tg_tuple *came = &packet->outer.tuple;
+    bool is_ipv4 = came->family == TG_IPV4;
+    struct tg_tuple tuple = {own, came->src, 0, 0, came->family, is_ipv4 ? TG_PROTO_ICMP : TG_PROTO_ICMP6};
+    uint32_t at = header_size(tuple.family), most = is_ipv4 ? MOST_QUOTED_IPV4 : MOST_QUOTED_IPV6;
+    uint32_t quoted = packet->len < packet->outer.end ? packet->len : packet->outer.end;
+    if (quoted > most - at - ICMP_HEADER)
+        quoted = most - at - ICMP_HEADER;
+    if (room < at + ICMP_HEADER + quoted)
+        return 0;
+    uint8_t *icmp = out + at;
+    uint32_t length = ICMP_HEADER + quoted;
+    memset(icmp, 0, ICMP_HEADER);
+    icmp[0] = is_ipv4 ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE;
+    icmp[1] = is_ipv4 ? ICMP_ADMINISTRATIVELY_PROHIBITED : ICMP6_ADMINISTRATIVELY_PROHIBITED;
+    memcpy(icmp + ICMP_HEADER, packet->data, quoted);
+    uint16_t sum = checksum_sum(icmp, length);
+    if (!is_ipv4)
+        sum = checksum_add(sum, checksum_pseudo(&tuple, length));
+    wire_put16(icmp + ICMP_CHECKSUM, (uint16_t)~sum);
+    write_ip(out, &tuple, length);
+    return at + length;
+}
+
+size_t tg_reject_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room)
+{
+    const struct tg_tuple *came = &packet->outer.tuple;
+    if (tg_addr_is_group(came->family, came->src) || tg_addr_is_group(came->family, came->dst) ||
+        tg_addr_is_unspecified(came->src) || packet->fragment_offset != 0)
+        return 0;
+    if (packet->kind == TG_TRANSPORT_TCP)
+        return write_reset(packet, out, room);
+    if (packet->kind == TG_TRANSPORT_ERROR || tg_addr_is_unspecified(own))
+        return 0;
+    return write_error(packet, own, out, room);
+}

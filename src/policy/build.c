@@ -1,0 +1,268 @@
+/* Building a policy, and taking it down. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/inside.h"
+
+/* Make room for one more of `size` bytes.
+ * => 0, or -ENOMEM */
+static int grow(void **items, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return 0;
+    size_t more = *room == 0 ? 8 : *room * 2;
+    void *moved = realloc(*items, more * size);
+    if (moved == NULL)
+        return -ENOMEM;
+    *items = moved;
+    *room = more;
+    return 0;
+}
+
+#define APPEND(array, item)                                                                                            \
+    (grow((void **)&(array).items, (array).count, &(array).room, sizeof *(array).items) == 0                           \
+         ? ((array).items[(array).count++] = (item), 0)                                                                \
+         : -ENOMEM)
+
+struct tg_policy *policy_new(void)
+{
+    struct tg_policy *policy = calloc(1, sizeof *policy);
+    if (policy != NULL)
+        policy->fallback = TG_DROP;
+    return policy;
+}
+
+static void free_zone(struct tg_zone *zone)
+{
+    char **names = (char **)(uintptr_t)zone->interfaces; /* const for readers, ours here */
+    for (size_t i = 0; names != NULL && i < zone->interface_count; i++)
+        free(names[i]);
+    free(names);
+    free((void *)(uintptr_t)zone->name);
+    free((void *)(uintptr_t)zone->addresses);
+}
+
+static void free_statement(struct tg_statement *statement)
+{
+    free((void *)(uintptr_t)statement->file);
+    free((void *)(uintptr_t)statement->text);
+    free((void *)(uintptr_t)statement->label);
+}
+
+void tg_policy_free(struct tg_policy *policy)
+{
+    if (policy == NULL)
+        return;
+    for (size_t i = 0; i < policy->zones.count; i++)
+        free_zone(&policy->zones.items[i]);
+    for (size_t i = 0; i < policy->statements.count; i++)
+        free_statement(&policy->statements.items[i]);
+    for (size_t i = 0; i < policy->address_sets.count; i++) {
+        free(policy->address_sets.items[i].v4);
+        free(policy->address_sets.items[i].v6);
+    }
+    for (size_t i = 0; i < policy->port_sets.count; i++)
+        free(policy->port_sets.items[i].ranges);
+    for (size_t i = 0; i < policy->hosts.count; i++)
+        free(policy->hosts.items[i].name);
+    free(policy->zones.items);
+    free(policy->statements.items);
+    free(policy->address_sets.items);
+    free(policy->port_sets.items);
+    free(policy->rules.items);
+    free(policy->forwards.items);
+    free(policy->hosts.items);
+    free(policy);
+}
+
+int policy_add_zone(struct tg_policy *policy, const struct tg_zone *zone)
+{
+    if (policy->zones.count >= TG_ZONE_MAX - TG_ZONE_FIRST)
+        return -ENOSPC;
+    struct tg_zone copy = *zone;
+    char **names = calloc(zone->interface_count + 1, sizeof *names);
+    struct tg_prefix *addresses = calloc(zone->address_count + 1, sizeof *addresses);
+    copy.name = strdup(zone->name);
+    copy.interfaces = (const char *const *)names;
+    copy.addresses = addresses;
+    bool failed = names == NULL || addresses == NULL || copy.name == NULL;
+    for (size_t i = 0; !failed && i < zone->interface_count; i++)
+        failed = (names[i] = strdup(zone->interfaces[i])) == NULL;
+    if (!failed && zone->address_count != 0)
+        memcpy(addresses, zone->addresses, zone->address_count * sizeof *addresses);
+    if (!failed && APPEND(policy->zones, copy) == 0)
+        return 0;
+    free_zone(&copy);
+    return -ENOMEM;
+}
+
+int policy_add_statement(struct tg_policy *policy, const struct tg_statement *statement, uint32_t *number)
+{
+    struct tg_statement copy = *statement;
+    copy.file = strdup(statement->file);
+    copy.text = strdup(statement->text);
+    copy.label = statement->label == NULL ? NULL : strdup(statement->label);
+    bool failed = copy.file == NULL || copy.text == NULL || (copy.label == NULL && statement->label != NULL);
+    if (failed || APPEND(policy->statements, copy) != 0) {
+        free_statement(&copy);
+        return -ENOMEM;
+    }
+    *number = (uint32_t)(policy->statements.count - 1);
+    return 0;
+}
+
+static int compare_v4(const void *a, const void *b)
+{
+    const struct v4_range *x = a, *y = b;
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static int compare_v6(const void *a, const void *b)
+{
+    const struct v6_range *x = a, *y = b;
+    return tg_addr_compare(x->first, y->first);
+}
+
+static int compare_ports(const void *a, const void *b)
+{
+    const struct policy_ports *x = a, *y = b;
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Sort, then join what overlaps or touches. */
+static void tidy_v4(struct address_set *set)
+{
+    size_t kept = 0;
+    qsort(set->v4, set->v4_count, sizeof *set->v4, compare_v4);
+    for (size_t i = 1; i < set->v4_count; i++) {
+        struct v4_range *last = &set->v4[kept], next = set->v4[i];
+        if (last->last != UINT32_MAX && next.first > last->last + 1)
+            set->v4[++kept] = next;
+        else if (next.last > last->last)
+            last->last = next.last;
+    }
+    set->v4_count = set->v4_count == 0 ? 0 : kept + 1;
+}
+
+static void tidy_v6(struct address_set *set)
+{
+    size_t kept = 0;
+    qsort(set->v6, set->v6_count, sizeof *set->v6, compare_v6);
+    for (size_t i = 1; i < set->v6_count; i++) {
+        struct v6_range *last = &set->v6[kept], next = set->v6[i];
+        if (tg_addr_compare(next.first, last->last) > 0)
+            set->v6[++kept] = next;
+        else if (tg_addr_compare(next.last, last->last) > 0)
+            last->last = next.last;
+    }
+    set->v6_count = set->v6_count == 0 ? 0 : kept + 1;
+}
+
+int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number)
+{
+    struct address_set set = {0};
+    size_t v4 = 0;
+    for (size_t i = 0; i < count; i++)
+        v4 += ranges[i].family == TG_IPV4;
+    set.v4 = calloc(v4 + 1, sizeof *set.v4);
+    set.v6 = calloc(count - v4 + 1, sizeof *set.v6);
+    if (set.v4 == NULL || set.v6 == NULL)
+        goto fail;
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].family == TG_IPV4)
+            set.v4[set.v4_count++] = (struct v4_range){(uint32_t)ranges[i].first.lo, (uint32_t)ranges[i].last.lo};
+        else
+            set.v6[set.v6_count++] = (struct v6_range){ranges[i].first, ranges[i].last};
+    }
+    tidy_v4(&set);
+    tidy_v6(&set);
+    if (APPEND(policy->address_sets, set) != 0)
+        goto fail;
+    *number = (uint32_t)(policy->address_sets.count - 1);
+    return 0;
+fail:
+    free(set.v4);
+    free(set.v6);
+    return -ENOMEM;
+}
+
+int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports, size_t count, uint32_t *number)
+{
+    struct port_set set = {calloc(count + 1, sizeof *set.ranges), 0};
+    if (set.ranges == NULL)
+        return -ENOMEM;
+    if (count != 0)
+        memcpy(set.ranges, ports, count * sizeof *ports);
+    qsort(set.ranges, count, sizeof *set.ranges, compare_ports);
+    for (size_t i = 0; i < count; i++) {
+        struct policy_ports *last = set.count == 0 ? NULL : &set.ranges[set.count - 1];
+        if (last == NULL || set.ranges[i].first > last->last + 1u)
+            set.ranges[set.count++] = set.ranges[i];
+        else if (set.ranges[i].last > last->last)
+            last->last = set.ranges[i].last;
+    }
+    if (APPEND(policy->port_sets, set) != 0) {
+        free(set.ranges);
+        return -ENOMEM;
+    }
+    *number = (uint32_t)(policy->port_sets.count - 1);
+    return 0;
+}
+
+int policy_add_rule(struct tg_policy *policy, const struct policy_rule *rule)
+{
+    return APPEND(policy->rules, *rule);
+}
+
+int policy_add_forward(struct tg_policy *policy, const struct policy_forward *forward)
+{
+    struct policy_rule rule = {
+        .statement = forward->statement,
+        .action = TG_ACCEPT,
+        .forward = (uint32_t)policy->forwards.count,
+        .family = TG_IPV4,
+    };
+    int error = APPEND(policy->forwards, *forward);
+    return error != 0 ? error : policy_add_rule(policy, &rule);
+}
+
+int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_addr *v4, const struct tg_addr *v6)
+{
+    struct named_host host = {.name = strdup(name), .has_v4 = v4 != NULL, .has_v6 = v6 != NULL};
+    if (v4 != NULL)
+        host.v4 = *v4;
+    if (v6 != NULL)
+        host.v6 = *v6;
+    if (host.name == NULL || APPEND(policy->hosts, host) != 0) {
+        free(host.name);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void policy_set_default(struct tg_policy *policy, enum tg_action action)
+{
+    policy->fallback = action;
+}
+
+int policy_seal(struct tg_policy *policy)
+{
+    (void)policy; /* what is matched against is what was added; a compiled classifier is built here */
+    return 0;
+}
+
+size_t tg_policy_size(const struct tg_policy *policy)
+{
+    size_t size =
+        sizeof *policy + policy->zones.room * sizeof *policy->zones.items +
+        policy->statements.room * sizeof *policy->statements.items + policy->rules.room * sizeof *policy->rules.items +
+        policy->forwards.room * sizeof *policy->forwards.items + policy->hosts.room * sizeof *policy->hosts.items;
+    for (size_t i = 0; i < policy->address_sets.count; i++) {
+        const struct address_set *set = &policy->address_sets.items[i];
+        size += sizeof *set + set->v4_count * sizeof *set->v4 + set->v6_count * sizeof *set->v6;
+    }
+    for (size_t i = 0; i < policy->port_sets.count; i++)
+        size += sizeof(struct port_set) + policy->port_sets.items[i].count * sizeof(struct policy_ports);
+    return size;
+}

@@ -1,0 +1,48 @@
+/* What a policy is made of: shared by the files of this folder alone. */
+#ifndef POLICY_INSIDE_H
+#define POLICY_INSIDE_H
+
+#include "policy/policy.h"
+
+/* Sorted, disjoint, not touching; so a binary search finds the only range that may hold an address. */
+struct address_set {
+    struct v4_range {
+        uint32_t first, last;
+    } * v4;
+    struct v6_range {
+        struct tg_addr first, last;
+    } * v6;
+    size_t v4_count, v6_count;
+};
+
+/* Sorted and disjoint as well. */
+struct port_set {
+    struct policy_ports *ranges;
+    size_t count;
+};
+
+struct named_host {
+    char *name;
+    struct tg_addr v4, v6;
+    bool has_v4, has_v6;
+};
+
+/* A growing array: `items` of some type, `count` of `room` in use. */
+#define GROWING(type)                                                                                                  \
+    struct {                                                                                                           \
+        type *items;                                                                                                   \
+        size_t count, room;                                                                                            \
+    }
+
+struct tg_policy {
+    GROWING(struct tg_zone) zones; /* from TG_ZONE_FIRST */
+    GROWING(struct tg_statement) statements;
+    GROWING(struct address_set) address_sets;
+    GROWING(struct port_set) port_sets;
+    GROWING(struct policy_rule) rules;
+    GROWING(struct policy_forward) forwards;
+    GROWING(struct named_host) hosts;
+    enum tg_action fallback;
+};
+
+#endif

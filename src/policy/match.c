@@ -1,0 +1,204 @@
+/* Which forward takes a new packet, and which rule decides about it.
+ *
+ * Both go through their list in the order of the file and take the first that fits. The functions that compare say in a
+ * few words what did not fit, so that `explain` tells what the engine itself found and cannot disagree with it.
+ */
+#include "policy/inside.h"
+
+static bool is_in_v4(const struct address_set *set, uint32_t addr)
+{
+    size_t low = 0, high = set->v4_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (addr < set->v4[middle].first)
+            high = middle;
+        else if (addr > set->v4[middle].last)
+            low = middle + 1;
+        else
+            return true;
+    }
+    return false;
+}
+
+static bool is_in_v6(const struct address_set *set, struct tg_addr addr)
+{
+    size_t low = 0, high = set->v6_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (tg_addr_compare(addr, set->v6[middle].first) < 0)
+            high = middle;
+        else if (tg_addr_compare(addr, set->v6[middle].last) > 0)
+            low = middle + 1;
+        else
+            return true;
+    }
+    return false;
+}
+
+bool policy_is_where(const struct tg_policy *policy, struct policy_where where, uint8_t family, struct tg_addr addr)
+{
+    if (where.set == POLICY_NONE)
+        return true;
+    const struct address_set *set = &policy->address_sets.items[where.set];
+    bool inside = family == TG_IPV4 ? is_in_v4(set, (uint32_t)addr.lo) : is_in_v6(set, addr);
+    return inside != where.outside;
+}
+
+static bool is_port(const struct tg_policy *policy, uint32_t number, uint16_t port)
+{
+    if (number == POLICY_NONE)
+        return true;
+    const struct port_set *set = &policy->port_sets.items[number];
+    for (size_t i = 0; i < set->count && set->ranges[i].first <= port; i++)
+        if (port <= set->ranges[i].last)
+            return true;
+    return false;
+}
+
+/* => what of the rule does not fit the packet, or NULL if all does */
+static const char *rule_misses(const struct tg_policy *policy, const struct policy_rule *rule,
+                               const struct policy_key *key)
+{
+    const struct tg_tuple *t = key->tuple;
+    if (rule->forward != POLICY_NONE)
+        return rule->forward == key->forward ? NULL : "not taken by this forward";
+    if (rule->zone_in != TG_ZONE_NONE && rule->zone_in != key->zone_in)
+        return "it comes from another zone";
+    if (rule->zone_out != TG_ZONE_NONE && rule->zone_out != key->zone_out)
+        return "it goes to another zone";
+    if (rule->family != 0 && rule->family != t->family)
+        return "another address family";
+    if (!rule->any_proto && rule->proto != t->proto)
+        return "another protocol";
+    if ((rule->sport != POLICY_NONE || rule->dport != POLICY_NONE) && !tg_proto_has_ports(t->proto))
+        return "it has no ports";
+    if (!is_port(policy, rule->dport, t->dport))
+        return "another destination port";
+    if (!is_port(policy, rule->sport, t->sport))
+        return "another source port";
+    if (!rule->any_proto && !rule->any_type &&
+        (rule->type != key->type || (!rule->any_code && rule->code != key->code)))
+        return "another ICMP type";
+    if (!policy_is_where(policy, rule->src, t->family, t->src))
+        return "another source address";
+    if (!policy_is_where(policy, rule->dst, t->family, t->dst))
+        return "another destination address";
+    return NULL;
+}
+
+static void tell(tg_step_fn *step, void *context, enum tg_step what, uint32_t statement, const char *why,
+                 const struct tg_verdict *verdict)
+{
+    if (step != NULL)
+        step(context, &(struct tg_step_info){what, why == NULL, statement, why, verdict});
+}
+
+const struct policy_rule *policy_match(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
+                                       void *context, const struct tg_verdict *verdict)
+{
+    for (size_t i = 0; i < policy->rules.count; i++) {
+        const struct policy_rule *rule = &policy->rules.items[i];
+        const char *why = rule_misses(policy, rule, key);
+        tell(step, context, TG_STEP_RULE, rule->statement, why, verdict);
+        if (why == NULL)
+            return rule;
+    }
+    tell(step, context, TG_STEP_DEFAULT, TG_NO_STATEMENT, NULL, verdict);
+    return NULL;
+}
+
+enum tg_action policy_default(const struct tg_policy *policy)
+{
+    return policy->fallback;
+}
+
+const struct policy_forward *policy_forward(const struct tg_policy *policy, uint32_t number)
+{
+    return &policy->forwards.items[number];
+}
+
+/* A zone that a hairpin may start in: an inside one. */
+static bool is_inside(const struct tg_policy *policy, const struct tg_network *network, uint8_t zone)
+{
+    const struct tg_zone *z = tg_policy_zone(policy, zone);
+    return z != NULL && zone != TG_ZONE_ROUTER && !z->masquerade && !tg_network_is_default(network, zone, TG_IPV4);
+}
+
+/* Whoever is in the host's own zone reaches it directly too, so nothing is opened by letting him in by the outside
+ * address; others inside are held to the sources that the forward names. */
+static const char *source_misses(const struct tg_policy *policy, const struct tg_network *network,
+                                 const struct policy_forward *f, const struct policy_key *key, bool *hairpin)
+{
+    *hairpin = f->zone != TG_ZONE_NONE && f->zone != key->zone_in;
+    if (*hairpin) {
+        if (!f->hairpin)
+            return "it comes from another zone, and hairpin is off";
+        if (!is_inside(policy, network, key->zone_in))
+            return "it comes from another zone";
+        if (tg_network_zone_to(network, TG_IPV4, f->host) == key->zone_in)
+            return NULL;
+    }
+    return policy_is_where(policy, f->src, TG_IPV4, key->tuple->src) ? NULL : "another source address";
+}
+
+static const char *forward_misses(const struct tg_policy *policy, const struct tg_network *network,
+                                  const struct policy_forward *f, const struct policy_key *key, bool *hairpin)
+{
+    const struct tg_tuple *t = key->tuple;
+    if (f->has_at ? !tg_addr_equal(f->at, t->dst) : !tg_network_is_own(network, f->zone, TG_IPV4, t->dst))
+        return "it is for another address";
+    if (!f->any_proto && f->proto != t->proto)
+        return "another protocol";
+    if (!f->any_port && (t->dport < f->ext.first || t->dport > f->ext.last))
+        return "another port";
+    return source_misses(policy, network, f, key, hairpin);
+}
+
+/* An exposed host gets all that nothing else takes: not what some rule about the router itself speaks of. */
+static bool is_for_router(const struct tg_policy *policy, const struct policy_key *key)
+{
+    struct policy_key plain = *key;
+    plain.forward = POLICY_NONE;
+    plain.zone_out = TG_ZONE_ROUTER;
+    const struct policy_rule *rule = policy_match(policy, &plain, NULL, NULL, NULL);
+    return rule != NULL && rule->zone_out == TG_ZONE_ROUTER;
+}
+
+uint32_t policy_find_forward(const struct tg_policy *policy, const struct tg_network *network,
+                             const struct policy_key *key, bool *hairpin, tg_step_fn *step, void *context,
+                             const struct tg_verdict *verdict)
+{
+    uint32_t exposed = POLICY_NONE;
+    bool exposed_hairpin = false;
+    for (uint32_t i = 0; i < policy->forwards.count; i++) {
+        const struct policy_forward *f = &policy->forwards.items[i];
+        const char *why = forward_misses(policy, network, f, key, hairpin);
+        if (why == NULL && f->any_proto) { /* later, if no other takes it */
+            if (exposed == POLICY_NONE) {
+                exposed = i;
+                exposed_hairpin = *hairpin;
+            }
+            continue;
+        }
+        tell(step, context, TG_STEP_FORWARD, f->statement, why, verdict);
+        if (why == NULL)
+            return i;
+    }
+    if (exposed == POLICY_NONE)
+        return POLICY_NONE;
+    *hairpin = exposed_hairpin;
+    const char *why = is_for_router(policy, key) ? "a rule about the router takes it" : NULL;
+    tell(step, context, TG_STEP_FORWARD, policy->forwards.items[exposed].statement, why, verdict);
+    return why == NULL ? exposed : POLICY_NONE;
+}
+
+bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint16_t port)
+{
+    for (size_t i = 0; i < policy->forwards.count; i++) {
+        const struct policy_forward *f = &policy->forwards.items[i];
+        if (!f->any_port && f->proto == proto && (f->zone == TG_ZONE_NONE || f->zone == zone) && f->ext.first <= port &&
+            port <= f->ext.last)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,120 @@
+/* What drivers and reports ask of a policy. */
+#include "policy/inside.h"
+
+#include <string.h>
+
+uint8_t tg_policy_zone_count(const struct tg_policy *policy)
+{
+    return (uint8_t)(TG_ZONE_FIRST + policy->zones.count);
+}
+
+const struct tg_zone *tg_policy_zone(const struct tg_policy *policy, uint8_t zone)
+{
+    static const struct tg_zone router = {.name = "router"};
+    if (zone == TG_ZONE_ROUTER)
+        return &router;
+    if (zone < TG_ZONE_FIRST || zone >= tg_policy_zone_count(policy))
+        return NULL;
+    return &policy->zones.items[zone - TG_ZONE_FIRST];
+}
+
+uint8_t tg_policy_zone_named(const struct tg_policy *policy, const char *name)
+{
+    for (uint8_t zone = TG_ZONE_ROUTER; zone < tg_policy_zone_count(policy); zone++)
+        if (strcmp(tg_policy_zone(policy, zone)->name, name) == 0)
+            return zone;
+    return TG_ZONE_NONE;
+}
+
+static bool is_pattern_fit(const char *pattern, const char *interface)
+{
+    size_t len = strlen(pattern);
+    return len > 0 && pattern[len - 1] == '*' && strncmp(pattern, interface, len - 1) == 0;
+}
+
+uint8_t tg_policy_zone_of_interface(const struct tg_policy *policy, const char *interface)
+{
+    uint8_t by_pattern = TG_ZONE_NONE;
+    for (uint8_t zone = TG_ZONE_FIRST; zone < tg_policy_zone_count(policy); zone++) {
+        const struct tg_zone *z = tg_policy_zone(policy, zone);
+        for (size_t i = 0; i < z->interface_count; i++) {
+            if (strcmp(z->interfaces[i], interface) == 0)
+                return zone;
+            if (by_pattern == TG_ZONE_NONE && is_pattern_fit(z->interfaces[i], interface))
+                by_pattern = zone;
+        }
+    }
+    return by_pattern;
+}
+
+uint8_t tg_policy_default_zone(const struct tg_policy *policy)
+{
+    uint8_t without = TG_ZONE_NONE, masquerading = TG_ZONE_NONE;
+    size_t without_count = 0;
+    for (uint8_t zone = TG_ZONE_FIRST; zone < tg_policy_zone_count(policy); zone++) {
+        const struct tg_zone *z = tg_policy_zone(policy, zone);
+        if (z->address_count == 0) {
+            without = zone;
+            without_count++;
+        }
+        if (z->masquerade && masquerading == TG_ZONE_NONE)
+            masquerading = zone;
+    }
+    return without_count == 1 ? without : masquerading;
+}
+
+size_t tg_policy_statement_count(const struct tg_policy *policy)
+{
+    return policy->statements.count;
+}
+
+const struct tg_statement *tg_policy_statement(const struct tg_policy *policy, uint32_t number)
+{
+    return number < policy->statements.count ? &policy->statements.items[number] : NULL;
+}
+
+bool policy_host(const struct tg_policy *policy, const char *name, uint8_t family, struct tg_addr *addr)
+{
+    for (size_t i = 0; i < policy->hosts.count; i++) {
+        const struct named_host *host = &policy->hosts.items[i];
+        if (strcmp(host->name, name) == 0 && (family == TG_IPV4 ? host->has_v4 : host->has_v6)) {
+            *addr = family == TG_IPV4 ? host->v4 : host->v6;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether an extra address stands in place of what the file says of this zone and family. */
+static bool is_replaced(const struct tg_zone_address *extra, size_t count, uint8_t zone, uint8_t family)
+{
+    for (size_t i = 0; i < count; i++)
+        if (extra[i].zone == zone && extra[i].prefix.family == family)
+            return true;
+    return false;
+}
+
+struct tg_network *tg_policy_network(const struct tg_policy *policy, const struct tg_zone_address *extra, size_t count)
+{
+    struct tg_network *network = tg_network_new();
+    if (network == NULL)
+        return NULL;
+    for (uint8_t zone = TG_ZONE_FIRST; zone < tg_policy_zone_count(policy); zone++) {
+        const struct tg_zone *z = tg_policy_zone(policy, zone);
+        for (size_t i = 0; i < z->address_count; i++)
+            if (!is_replaced(extra, count, zone, z->addresses[i].family) &&
+                tg_network_add_address(network, zone, &z->addresses[i]) != 0)
+                goto fail;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (tg_network_add_address(network, extra[i].zone, &extra[i].prefix) != 0)
+            goto fail;
+    uint8_t outward = tg_policy_default_zone(policy);
+    if (outward != TG_ZONE_NONE && tg_network_add_default(network, outward) != 0)
+        goto fail;
+    tg_network_seal(network);
+    return network;
+fail:
+    tg_network_free(network);
+    return NULL;
+}
