@@ -28,7 +28,7 @@ endif
 
 # The engine knows no I/O and links only libc; the rules language too. Drivers have the libraries.
 engine    := $(wildcard src/wire/*.c src/packet/*.c src/network/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
-             src/engine/*.c src/rules/*.c)
+             src/engine/*.c src/probe/*.c src/rules/*.c)
 drivers   := $(wildcard src/report/*.c src/live/*.c src/cli/*.c)
 libs      := -lnetfilter_queue -lnfnetlink -lmnl -ljson-c
 ifeq ($(WITH_PCAP),yes)
@@ -52,8 +52,12 @@ $(BUILD)/tidegate: $(call object,$(drivers)) $(BUILD)/libtidegate.a
 $(BUILD)/%.o: %.c
 	$(call quiet,CC  )mkdir -p $(@D) && $(CC) $(cflags) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtidegate.a
-	$(call quiet,LD  )$(CC) $(CFLAGS) -o $@ $^ $(ldflags) $(LDFLAGS) -lcmocka
+# Tests of drivers need them as a library, without main().
+$(BUILD)/libdrivers.a: $(call object,$(filter-out src/cli/main.c,$(drivers)))
+	$(call quiet,AR  )rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdrivers.a $(BUILD)/libtidegate.a
+	$(call quiet,LD  )$(CC) $(CFLAGS) -o $@ $^ $(ldflags) $(LDFLAGS) $(libs) -lcmocka
 
 unit-tests: $(patsubst %.c,$(BUILD)/%,$(tests))
 

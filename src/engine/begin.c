@@ -272,6 +272,12 @@ static void judge_notice(struct passage *p, const struct decision *d)
         conclude(p, TG_ACCEPT, reason_of(d), TG_STATE_UNTRACKED, d->statement);
 }
 
+/* What begins no connection though it is judged by the rules; of errors only the router's own come here. */
+static bool is_notice(const struct passage *p)
+{
+    return p->packet->kind == TG_TRANSPORT_NOTICE || p->packet->kind == TG_TRANSPORT_ERROR;
+}
+
 static bool can_begin(const struct tg_packet *packet)
 {
     switch (packet->kind) {
@@ -305,10 +311,9 @@ void judge_new(struct passage *p)
         .zone_out = p->arrival->zone_out,
     };
     decide(p, &key, &d);
-    enum tg_state state = p->packet->kind == TG_TRANSPORT_NOTICE ? TG_STATE_UNTRACKED : TG_STATE_NEW;
     if (d.action != TG_ACCEPT)
-        conclude(p, d.action, reason_of(&d), state, d.statement);
-    else if (p->packet->kind == TG_TRANSPORT_NOTICE)
+        conclude(p, d.action, reason_of(&d), is_notice(p) ? TG_STATE_UNTRACKED : TG_STATE_NEW, d.statement);
+    else if (is_notice(p))
         judge_notice(p, &d);
     else
         begin(p, &d);

@@ -69,7 +69,9 @@ void judge_error(struct passage *p)
     struct conn *conn = conn_find(p->engine->table, &about, &direction);
     passage_tell(p, TG_STEP_CONNECTION, conn != NULL, TG_NO_STATEMENT, NULL);
     if (conn == NULL) {
-        if (!judge_own_error(p))
+        if (p->verdict->zone_in == TG_ZONE_ROUTER)
+            judge_own_error(p);
+        else
             refuse_error(p);
         return;
     }

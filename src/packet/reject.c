@@ -1,50 +1,22 @@
 /* The answers that refuse: a TCP reset, or an ICMP error that quotes what is refused. */
 #include <string.h>
 
+#include "packet/make.h"
 #include "tidegate/engine.h"
 #include "wire/checksum.h"
 #include "wire/wire.h"
 
 enum {
-    ANSWER_TTL = 64,
     ICMP_ADMINISTRATIVELY_PROHIBITED = 13, /* code of type 3, RFC 1812 5.2.7.1 */
     ICMP6_ADMINISTRATIVELY_PROHIBITED = 1, /* code of type 1, RFC 4443 3.1 */
     MOST_QUOTED_IPV4 = 576,                /* RFC 1812 4.3.2.3 */
     MOST_QUOTED_IPV6 = 1280,               /* the minimum MTU, RFC 4443 3.1 */
 };
 
-static uint32_t header_size(uint8_t family)
-{
-    return family == TG_IPV4 ? IP4_HEADER : IP6_HEADER;
-}
-
-/* The IP header of an answer with `length` bytes behind it. */
-static void write_ip(uint8_t *out, const struct tg_tuple *tuple, uint32_t length)
-{
-    memset(out, 0, header_size(tuple->family));
-    if (tuple->family == TG_IPV4) {
-        out[0] = 0x45;
-        wire_put16(out + IP4_LENGTH, (uint16_t)(IP4_HEADER + length));
-        wire_put16(out + IP4_FRAGMENT, IP4_DONT); /* atomic: its identification means nothing, RFC 6864 4.1 */
-        out[IP4_TTL] = ANSWER_TTL;
-        out[IP4_PROTO] = tuple->proto;
-        tg_addr_store(TG_IPV4, tuple->src, out + IP4_SRC);
-        tg_addr_store(TG_IPV4, tuple->dst, out + IP4_DST);
-        wire_put16(out + IP4_CHECKSUM, (uint16_t)~checksum_sum(out, IP4_HEADER));
-    } else {
-        out[0] = 0x60;
-        wire_put16(out + IP6_LENGTH, (uint16_t)length);
-        out[IP6_NEXT] = tuple->proto;
-        out[IP6_HOPS] = ANSWER_TTL;
-        tg_addr_store(TG_IPV6, tuple->src, out + IP6_SRC);
-        tg_addr_store(TG_IPV6, tuple->dst, out + IP6_DST);
-    }
-}
-
 static size_t write_reset(const struct tg_packet *packet, uint8_t *out, size_t room)
 {
     struct tg_tuple tuple = tg_tuple_flip(&packet->outer.tuple);
-    uint32_t at = header_size(tuple.family);
+    uint32_t at = make_ip_size(tuple.family);
     if (room < at + TCP_HEADER || (packet->tcp.flags & TG_TCP_RST))
         return 0;
     uint8_t *tcp = out + at;
@@ -62,7 +34,7 @@ static size_t write_reset(const struct tg_packet *packet, uint8_t *out, size_t r
     }
     uint16_t sum = checksum_add(checksum_pseudo(&tuple, TCP_HEADER), checksum_sum(tcp, TCP_HEADER));
     wire_put16(tcp + TCP_CHECKSUM, (uint16_t)~sum);
-    write_ip(out, &tuple, TCP_HEADER);
+    make_ip(out, &tuple, TCP_HEADER);
     return at + TCP_HEADER;
 }
 
@@ -71,7 +43,7 @@ static size_t write_error(const struct tg_packet *packet, struct tg_addr own, ui
     const struct tg_tuple *came = &packet->outer.tuple;
     bool is_ipv4 = came->family == TG_IPV4;
     struct tg_tuple tuple = {own, came->src, 0, 0, came->family, is_ipv4 ? TG_PROTO_ICMP : TG_PROTO_ICMP6};
-    uint32_t at = header_size(tuple.family), most = is_ipv4 ? MOST_QUOTED_IPV4 : MOST_QUOTED_IPV6;
+    uint32_t at = make_ip_size(tuple.family), most = is_ipv4 ? MOST_QUOTED_IPV4 : MOST_QUOTED_IPV6;
     uint32_t quoted = packet->len < packet->outer.end ? packet->len : packet->outer.end;
     if (quoted > most - at - ICMP_HEADER)
         quoted = most - at - ICMP_HEADER;
@@ -87,7 +59,7 @@ static size_t write_error(const struct tg_packet *packet, struct tg_addr own, ui
     if (!is_ipv4)
         sum = checksum_add(sum, checksum_pseudo(&tuple, length));
     wire_put16(icmp + ICMP_CHECKSUM, (uint16_t)~sum);
-    write_ip(out, &tuple, length);
+    make_ip(out, &tuple, length);
     return at + length;
 }
 

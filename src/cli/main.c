@@ -1,0 +1,164 @@
+/* tidegate: find the verb and let it do its work. */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "rules/near.h"
+
+#ifdef WITH_PCAP
+#define WITH_CAPTURES true
+#else
+#define WITH_CAPTURES false
+#endif
+
+static int cmd_help(int argc, char **argv);
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    bool listed; /* this build can do it */
+    const char *summary;
+    const char *usage;
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"check", cmd_check, true, "look for mistakes in a rules file", "check RULES [--strict]",
+     "Reads RULES and all that it includes, compiles it, and tells every mistake at once,\n"
+     "with its place and, where there is one, the word that was probably meant.\n"
+     "\n"
+     "  --strict   take warnings for errors\n"
+     "\n"
+     "Exit status: 0 the file can be loaded; 1 it can, but --strict and there are warnings;\n"
+     "2 it has errors.\n"},
+    {"replay", cmd_replay, WITH_CAPTURES, "run captures through the firewall",
+     "replay RULES [--in ZONE=]FILE… [--json] [--quiet] [--write OUT.pcapng]\n"
+     "                [--expect FILE.jsonl] [--address ZONE=ADDRESS/LENGTH …]",
+     "Judges each packet of the captures as the firewall would, and tells the verdict, the\n"
+     "reason and the rule; then totals, with the rules that nothing hit. FILE is pcap or\n"
+     "pcapng, `-` is standard input; several files are merged by time.\n"
+     "\n"
+     "  --in ZONE=FILE     the packets of FILE came in by ZONE. Without it a pcapng interface\n"
+     "                     that a zone names tells, else the packet's source\n"
+     "  --address ZONE=ADDRESS/LENGTH\n"
+     "                     the router's address on ZONE, with the network behind it, in place\n"
+     "                     of what RULES says\n"
+     "  --json             one JSON object a line and packet, then the totals as one\n"
+     "  -q, --quiet        totals only\n"
+     "  --write OUT        write the packets as they leave, and the refused ones as they came,\n"
+     "                     as pcapng with the verdicts as comments, for Wireshark\n"
+     "  --expect FILE      compare: each line of FILE is a JSON object with the number of a\n"
+     "                     packet and the fields that its report must have, or with a\n"
+     "                     `summary`; in the order of the packets\n"
+     "\n"
+     "Exit status: 0 done; 1 something was not as --expect says; 2 bad usage, rules or\n"
+     "captures; 3 the system refused.\n"},
+    {"explain", cmd_explain, true, "tell what becomes of one packet, step by step", "explain RULES 'PACKET' [--json]",
+     "PACKET is written as the rules file writes packets, as much of it as matters:\n"
+     "\n"
+     "  tidegate explain home.rules 'tcp from wan 198.51.100.9 to router port 8080'\n"
+     "\n"
+     "Each statement that was compared is told with its place, and why it did not fit.\n"
+     "\n"
+     "  --json   one JSON object\n"},
+    {"run", cmd_run, true, "the firewall itself: take this machine's packets", "run RULES [--workers N]",
+     "Takes the packets of this network namespace from the kernel (NFQUEUE) and judges them\n"
+     "by RULES, in the foreground, until SIGTERM or SIGINT. Needs CAP_NET_ADMIN.\n"
+     "\n"
+     "  --workers N   judge with N threads; one for each processor if it is not said\n"},
+    {"help", cmd_help, true, "tell more about a command", "help [COMMAND]", "\n"},
+};
+
+static const struct verb *verb_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+void cli_complain(const char *format, ...)
+{
+    va_list arguments;
+    fputs("tidegate: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+int cli_usage(const char *verb, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "tidegate %s: ", verb);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    const struct verb *known = verb_named(verb);
+    if (known)
+        fprintf(stderr, "usage: tidegate %s\n", known->usage);
+    return CLI_BAD;
+}
+
+static void print_overview(FILE *out)
+{
+    fputs("tidegate: a stateful firewall with port forwarding\n\n", out);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (verbs[i].listed)
+            fprintf(out, "  tidegate %-8s %s\n", verbs[i].name, verbs[i].summary);
+    fputs("\n`tidegate help COMMAND` tells more; `tidegate --version` which one this is.\n", out);
+}
+
+static int unknown_verb(const char *name)
+{
+    char hint[NEAR_HINT];
+    struct near near = near_to(name, strlen(name));
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (verbs[i].listed)
+            near_try(&near, verbs[i].name);
+    cli_complain("there is no command '%s'%s", name, near_hint(&near, hint));
+    if (!near.best)
+        print_overview(stderr);
+    return CLI_BAD;
+}
+
+static int print_help(const struct verb *verb)
+{
+    if (!verb->listed)
+        return verb->run(0, NULL); /* says why not */
+    printf("usage: tidegate %s\n\n%s", verb->usage, verb->help);
+    return CLI_OK;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stdout);
+        return CLI_OK;
+    }
+    const struct verb *verb = verb_named(argv[1]);
+    return verb ? print_help(verb) : unknown_verb(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_overview(stderr);
+        return CLI_BAD;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("%s tidegate%s\n", TIDEGATE_VERSION, WITH_CAPTURES ? "" : ", without captures");
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return cmd_help(argc - 1, argv + 1);
+    const struct verb *verb = verb_named(argv[1]);
+    if (!verb)
+        return unknown_verb(argv[1]);
+    if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+        return print_help(verb);
+    return verb->run(argc - 1, argv + 1);
+}
