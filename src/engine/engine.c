@@ -15,7 +15,7 @@ static uint32_t room_of(const struct tg_engine_config *config)
 size_t tg_engine_size(const struct tg_engine_config *config)
 {
     return sizeof(struct tg_engine) + config->workers * sizeof(struct worker) + conn_table_size(room_of(config)) +
-           mapping_table_size(room_of(config));
+           mapping_table_size(room_of(config)) + fragment_table_size();
 }
 
 struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
@@ -31,7 +31,8 @@ struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
     engine->workers = aligned_alloc(_Alignof(struct worker), config->workers * sizeof *engine->workers);
     engine->table = conn_table_new(room_of(config), config->secret);
     engine->mappings = mapping_table_new(room_of(config), config->secret);
-    if (engine->workers == NULL || engine->table == NULL || engine->mappings == NULL) {
+    engine->fragments = fragment_table_new(config->secret);
+    if (engine->workers == NULL || engine->table == NULL || engine->mappings == NULL || engine->fragments == NULL) {
         tg_engine_free(engine);
         errno = ENOMEM;
         return NULL;
@@ -53,6 +54,7 @@ void tg_engine_free(struct tg_engine *engine)
     if (engine == NULL)
         return;
     free_load(atomic_load(&engine->load));
+    fragment_table_free(engine->fragments);
     mapping_table_free(engine->mappings);
     conn_table_free(engine->table);
     free(engine->workers);

@@ -15,6 +15,7 @@
 #include "connection/mapping.h"
 #include "connection/table.h"
 #include "engine/counter.h"
+#include "fragment/fragment.h"
 #include "policy/policy.h"
 #include "tidegate/engine.h"
 
@@ -43,6 +44,7 @@ struct tg_engine {
     /* immutable */
     struct conn_table *table;
     struct mapping_table *mappings; /* protected by the table's lock */
+    struct fragment_table *fragments;
     unsigned worker_count;
     struct worker *workers;
 

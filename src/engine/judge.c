@@ -172,6 +172,22 @@ static void judge_tracked(struct passage *p)
         judge_new(p);
 }
 
+/* A fragment other than the first goes the way of its first. */
+static void judge_later(struct passage *p)
+{
+    struct tg_verdict first = *p->verdict;
+    if (fragment_place(p->engine->fragments, p->packet, p->tick, &first) != FRAGMENT_FOLLOWS ||
+        first.translation == TG_TRANSLATE_HALF) { /* a second half is found by ports, and here are none */
+        conclude(p, TG_DROP, TG_REASON_FRAGMENT, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return;
+    }
+    *p->verdict = first;
+    if (first.translation == TG_TRANSLATE_NONE)
+        return;
+    p->verdict->to.sport = p->verdict->to.dport = 0;
+    rewrite_packet(p->packet, &p->verdict->to);
+}
+
 static void judge(struct passage *p, enum tg_decoded decoded)
 {
     p->verdict->zone_in = p->arrival->zone_in;
@@ -188,11 +204,13 @@ static void judge(struct passage *p, enum tg_decoded decoded)
     if (p->arrival->may_be_copy && is_copy(p))
         return;
     switch (p->packet->kind) {
-    case TG_TRANSPORT_LATER: conclude(p, TG_DROP, TG_REASON_FRAGMENT, TG_STATE_INVALID, TG_NO_STATEMENT); break;
+    case TG_TRANSPORT_LATER: judge_later(p); return;
     case TG_TRANSPORT_ERROR: judge_error(p); break;
     case TG_TRANSPORT_NOTICE: judge_new(p); break;
     default: judge_tracked(p); break;
     }
+    if (p->packet->fragment)
+        fragment_note_first(p->engine->fragments, p->packet, p->verdict, p->tick);
 }
 
 /* What is over makes room. Whoever finds the table held leaves it to the next packet. */
