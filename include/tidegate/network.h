@@ -64,7 +64,7 @@ bool tg_network_own_address(const struct tg_network *network, uint8_t zone, uint
                             struct tg_addr *own);
 
 /* => true if a packet from `src` cannot honestly have come in by `zone`: its source is outside the networks of a zone
- * whose networks are known and that does not hold the default route; or lies in the network of another zone, or is the
+ * whose networks are known while another holds the default route; or lies in the network of another zone, or is the
  * router's own. Unspecified and link-local sources are no one's and are never spoofed. */
 bool tg_network_is_spoofed(const struct tg_network *network, uint8_t zone, uint8_t family, struct tg_addr src);
 

@@ -70,7 +70,7 @@ struct tg_probe {
 };
 
 /* Read a probe.
- * => 0; or -EINVAL: the list then says why, its file being "packet" and its line 1 */
+ * => 0; or -EINVAL: the list then says why, its file being "packet" and its line 1; or -ENOMEM */
 int tg_probe_parse(const struct tg_policy *policy, const char *text, struct tg_probe *probe,
                    struct tg_complaints *complaints);
 

@@ -12,6 +12,7 @@
 
 struct telling {
     const struct tg_policy *policy;
+    const struct probe_outcome *outcome;
     struct json_object *steps; /* NULL: text */
 };
 
@@ -66,12 +67,33 @@ static void describe(const struct telling *t, const struct tg_step_info *info, c
     }
 }
 
+static void print_assumed(const struct tg_policy *policy, const struct probe_outcome *outcome)
+{
+    const struct tg_tuple *t = &outcome->packet.outer.tuple;
+    char addr[TG_ADDR_TEXT];
+    if (outcome->assumed & PROBE_ASSUMED_PROTO)
+        printf("  assumed     tcp, as no protocol is said\n");
+    if (outcome->assumed & PROBE_ASSUMED_SRC)
+        printf("  assumed     source %s\n", tg_addr_format(t->family, t->src, addr));
+    if (outcome->assumed & PROBE_ASSUMED_SPORT)
+        printf("  assumed     source port %u\n", t->sport);
+    if (outcome->assumed & PROBE_ASSUMED_DST)
+        printf("  assumed     destination %s\n", tg_addr_format(t->family, t->dst, addr));
+    if (outcome->assumed & PROBE_ASSUMED_DPORT)
+        printf("  assumed     destination port %u\n", t->dport);
+    if (outcome->assumed & PROBE_ASSUMED_OWN)
+        printf("  assumed     %s is the router's own address: the file gives zone %s none\n",
+               tg_addr_format(t->family, t->dst, addr), zone_name(policy, outcome->verdict.zone_in));
+}
+
 static void tell(void *context, const struct tg_step_info *info)
 {
     const struct telling *t = context;
     char text[2 * WHERE_ROOM];
     describe(t, info, text, sizeof text);
     if (t->steps == NULL) {
+        if (info->step == TG_STEP_ZONE)
+            print_assumed(t->policy, t->outcome);
         printf("  %-11s %s\n", step_name(info->step), text);
         return;
     }
@@ -100,25 +122,6 @@ static void print_tuple(const struct tg_tuple *t)
         printf("%s:%u > %s:%u", src, t->sport, dst, t->dport);
     else
         printf("[%s]:%u > [%s]:%u", src, t->sport, dst, t->dport);
-}
-
-static void print_assumed(const struct tg_policy *policy, const struct probe_outcome *outcome)
-{
-    const struct tg_tuple *t = &outcome->packet.outer.tuple;
-    char addr[TG_ADDR_TEXT];
-    if (outcome->assumed & PROBE_ASSUMED_PROTO)
-        printf("  assumed     tcp, as no protocol is said\n");
-    if (outcome->assumed & PROBE_ASSUMED_SRC)
-        printf("  assumed     source %s\n", tg_addr_format(t->family, t->src, addr));
-    if (outcome->assumed & PROBE_ASSUMED_SPORT)
-        printf("  assumed     source port %u\n", t->sport);
-    if (outcome->assumed & PROBE_ASSUMED_DST)
-        printf("  assumed     destination %s\n", tg_addr_format(t->family, t->dst, addr));
-    if (outcome->assumed & PROBE_ASSUMED_DPORT)
-        printf("  assumed     destination port %u\n", t->dport);
-    if (outcome->assumed & PROBE_ASSUMED_OWN)
-        printf("  assumed     %s is the router's own address: the file gives zone %s none\n",
-               tg_addr_format(t->family, t->dst, addr), zone_name(policy, outcome->verdict.zone_in));
 }
 
 /* How the packet leaves, and how the answer to it comes and goes. */
@@ -155,7 +158,7 @@ static int explain(const struct tg_policy *policy, const char *text, bool json)
     struct tg_complaints *complaints = tg_complaints_new();
     struct tg_probe probe;
     struct probe_outcome outcome;
-    struct telling telling = {policy, json ? json_object_new_array() : NULL};
+    struct telling telling = {policy, &outcome, json ? json_object_new_array() : NULL};
     int error = complaints == NULL ? -ENOMEM : tg_probe_parse(policy, text, &probe, complaints);
     if (complaints != NULL)
         cli_print_complaints(complaints, stderr);
@@ -177,7 +180,6 @@ static int explain(const struct tg_policy *policy, const char *text, bool json)
     }
     char words[REPORT_ROOM];
     const struct report_packet report = {1, 0, policy, &outcome.packet, &outcome.verdict};
-    print_assumed(policy, &outcome);
     report_words(words, sizeof words, &report);
     printf("\n%s\n", words);
     if (outcome.verdict.action == TG_ACCEPT)

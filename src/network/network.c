@@ -196,8 +196,9 @@ bool tg_network_is_spoofed(const struct tg_network *network, uint8_t zone, uint8
     const struct entry *route = find_route(network, family, src);
     if (route != NULL && route->prefix.len != 0)
         return route->zone != zone; /* of this zone's networks, or of another's */
-    if (tg_network_is_default(network, zone, family))
-        return false;
+    const struct entry *outward = default_route(network, family);
+    if (outward == NULL || outward->zone == zone)
+        return false; /* it may come from anywhere; so it may by any zone if nobody knows which of them leads out */
     for (size_t i = 0; i < network->routes.count; i++) {
         const struct entry *known = &network->routes.entries[i];
         if (known->zone == zone && known->prefix.family == family && known->prefix.len != 0)

@@ -24,6 +24,13 @@ struct ip_facts {
     uint32_t id;
 };
 
+/* A fragment of `length` bytes: the whole, with `before` bytes of headers, may not be longer than a packet can be; and
+ * all but the last are multiples of the unit that offsets are counted in (RFC 791 3.2, RFC 8200 4.5). */
+static bool is_fragment_sound(const struct ip_facts *facts, uint32_t length, uint32_t before)
+{
+    return before + facts->offset + length <= UINT16_MAX && !(facts->more && length % 8 != 0);
+}
+
 static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
                                  struct ip_facts *facts)
 {
@@ -46,7 +53,7 @@ static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at,
     facts->offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
     facts->more = fragment & IP4_MORE;
     facts->is_fragment = facts->more || facts->offset != 0;
-    if (facts->is_fragment && facts->offset + (total - header) > UINT16_MAX)
+    if (facts->is_fragment && !is_fragment_sound(facts, total - header, header))
         return TG_MALFORMED;
     return TG_DECODED;
 }
@@ -55,6 +62,8 @@ static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at,
 static enum tg_decoded read_extensions(const uint8_t *data, uint32_t len, uint32_t end, uint8_t *proto, uint32_t *at,
                                        struct ip_facts *facts)
 {
+    uint32_t start = *at;
+    bool seen_fragment = false;
     for (int i = 0;; i++) {
         uint32_t size;
         switch (*proto) {
@@ -71,13 +80,16 @@ static enum tg_decoded read_extensions(const uint8_t *data, uint32_t len, uint32
             return TG_MALFORMED;
         const uint8_t *ext = data + *at;
         if (*proto == IP6_FRAGMENT) {
+            if (seen_fragment)
+                return TG_MALFORMED; /* one at most, RFC 8200 4.1: a second would hide what the first says */
+            seen_fragment = true;
             uint16_t field = wire_get16(ext + 2);
             facts->offset = field & 0xfff8;
             facts->more = field & 1;
             facts->id = wire_get32(ext + 4);
             facts->is_fragment = facts->more || facts->offset != 0; /* neither: atomic, RFC 6946 */
             size = IP6_FRAGMENT_HEADER;
-            if (facts->is_fragment && facts->offset + (end - *at - size) > UINT16_MAX)
+            if (facts->is_fragment && !is_fragment_sound(facts, end - *at - size, *at - start))
                 return TG_MALFORMED;
         } else {
             if (*proto == IP6_ROUTING && ext[2] == 0 && ext[3] != 0)
@@ -183,14 +195,14 @@ static bool read_quote(const struct tg_packet *packet, struct tg_layout *quote)
         facts.offset != 0)
         return false;
     const uint8_t *header = data + quote->transport;
-    uint32_t room = len - quote->transport;
+    uint32_t end = quote->end < len ? quote->end : len, room = end - quote->transport;
     if (tg_proto_has_ports(quote->tuple.proto)) {
         if (room < 4)
             return false;
         quote->tuple.sport = wire_get16(header);
         quote->tuple.dport = wire_get16(header + 2);
     } else if (is_icmp(&quote->tuple)) {
-        if (room < ICMP_ID + 2)
+        if (room < ICMP_HEADER)
             return false;
         /* an error about an error, or about a notice, is about no connection */
         bool is_answer;
@@ -221,8 +233,9 @@ static bool are_flags_sound(uint8_t flags)
 static void read_tcp_options(struct tg_packet *packet, const uint8_t *option, uint32_t len)
 {
     while (len > 1 && option[0] != TCP_OPTION_END) {
-        uint32_t size = option[0] == TCP_OPTION_NOP ? 1 : option[1];
-        if (size > len || size == 0)
+        bool is_single = option[0] == TCP_OPTION_NOP;
+        uint32_t size = is_single ? 1 : option[1];
+        if (size > len || (size < 2 && !is_single))
             return;
         if (option[0] == TCP_OPTION_SCALE && size == 3) {
             packet->tcp.window_scaled = true;
@@ -259,8 +272,6 @@ static enum tg_decoded read_udp(struct tg_packet *packet, const uint8_t *udp, ui
     uint32_t length = wire_get16(udp + UDP_LENGTH);
     if (packet->outer.tuple.proto == TG_PROTO_UDPLITE && length == 0)
         return TG_DECODED; /* all is covered, RFC 3828 3.1 */
-    if (packet->outer.tuple.proto == TG_PROTO_UDP && length == 0 && claimed > UINT16_MAX)
-        return TG_DECODED; /* jumbogram or segmentation offload, RFC 2675 4 */
     if (length < UDP_HEADER || (length > claimed && !packet->fragment))
         return TG_MALFORMED;
     return TG_DECODED;
@@ -322,10 +333,11 @@ static bool is_checksum_right(const struct tg_packet *packet)
     case TG_PROTO_UDP:
         if (wire_get16(header + UDP_CHECKSUM) == 0)
             return true; /* none: RFC 768; for IPv6 RFC 6936, middleboxes let it pass */
-        covered = wire_get16(header + UDP_LENGTH);
-        length = covered = covered == 0 ? outer->end - outer->transport : covered;
+        length = covered = wire_get16(header + UDP_LENGTH);
         break;
     case TG_PROTO_UDPLITE:
+        if (wire_get16(header + UDP_CHECKSUM) == 0)
+            return false; /* there is no none: RFC 3828 3.1 */
         covered = wire_get16(header + UDP_LENGTH);
         covered = covered == 0 ? length : covered;
         break;
@@ -365,10 +377,10 @@ void tg_packet_fill_checksum(struct tg_packet *packet)
 {
     struct tg_layout outer = packet->outer;
     uint8_t *header = packet->data + outer.transport;
-    uint32_t length = outer.end - outer.transport;
     bool is_udp = outer.tuple.proto == TG_PROTO_UDP;
     if (packet->cut || packet->fragment || (!is_udp && outer.tuple.proto != TG_PROTO_TCP))
         return;
+    uint32_t length = is_udp ? wire_get16(header + UDP_LENGTH) : outer.end - outer.transport;
     const uint8_t *src = packet->data + (outer.tuple.family == TG_IPV4 ? IP4_SRC : IP6_SRC);
     const uint8_t *dst = packet->data + (outer.tuple.family == TG_IPV4 ? IP4_DST : IP6_DST);
     outer.tuple.src = tg_addr_load(outer.tuple.family, src); /* as they are now, translated or not */

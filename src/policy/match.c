@@ -99,7 +99,8 @@ const struct policy_rule *policy_match(const struct tg_policy *policy, const str
     for (size_t i = 0; i < policy->rules.count; i++) {
         const struct policy_rule *rule = &policy->rules.items[i];
         const char *why = rule_misses(policy, rule, key);
-        tell(step, context, TG_STEP_RULE, rule->statement, why, verdict);
+        if (rule->forward == POLICY_NONE || why == NULL) /* else its forward has been told of already */
+            tell(step, context, TG_STEP_RULE, rule->statement, why, verdict);
         if (why == NULL)
             return rule;
     }

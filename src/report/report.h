@@ -20,14 +20,19 @@ struct report_packet {
     const struct tg_verdict *verdict;
 };
 
-#define REPORT_ROOM 2048 /* enough for any line */
+#define REPORT_ROOM 2048 /* enough for any line that a person could read */
 
-/* Write one line, its newline included.
+/* Write one line, its newline included. The time of day is the local one, as tcpdump has it. What has no room is cut
+ * off. `room` must be at least 2.
  * => bytes written, without the closing 0 */
 size_t report_text(char *out, size_t room, const struct report_packet *report);
+
+/* Write one line, its newline included. A line that has no room even without the name of the rules file is not written.
+ * => bytes written, without the closing 0; or 0, without room or without memory */
 size_t report_json(char *out, size_t room, const struct report_packet *report);
 
-/* Verdict, reason and rule in words, for a comment in a capture: "accept: forward, home.rules:14 \"Front door camera\"".
+/* Verdict, reason and rule in words, for a comment in a capture: "accept: forward, home.rules:14 \"Front door
+ * camera\"".
  * => bytes written, without the closing 0; no newline */
 size_t report_words(char *out, size_t room, const struct report_packet *report);
 
