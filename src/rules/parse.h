@@ -1,0 +1,97 @@
+/* From the words of a line to a statement of the tree.
+ *
+ * The parser goes through a line once, from left to right, and never back. Each of its functions returns true where it
+ * has read its part and the line may go on, and false where nothing sensible can be read any more: then the complaint
+ * has been made (or memory ran out, which the arena knows), and the line is given up. A mistake that leaves no doubt
+ * about where the next part begins (a number out of range, an option that is not there yet) is complained of, and
+ * reading goes on, so that several mistakes of one line are found in one run.
+ *
+ * Files: parse.c, what all statements share and the choice between them; parse_list.c, lists of addresses, ports,
+ * protocols and types; parse_name.c, the statements that name something, and `default`; parse_rule.c, allow, drop,
+ * reject and forward; literal.c, addresses as written.
+ */
+#ifndef RULES_PARSE_H
+#define RULES_PARSE_H
+
+#include "rules/lex.h"
+#include "rules/near.h"
+#include "rules/tree.h"
+
+struct parser {
+    struct tree *tree;
+    const struct token *first; /* of the line */
+    const struct token *token; /* the next one; the last is TOKEN_END, and is never left behind */
+    struct statement *statement;
+    bool muted; /* the line is spoilt: read it for the name that it defines, and say no more */
+};
+
+/* Parse a text into `file`. Included files are read by include.c afterwards.
+ * => false if memory ran out */
+bool parse_file(struct tree *tree, const struct text *text, struct file *file);
+
+/* Begin with a line of tokens. */
+struct parser parse_begin(struct tree *tree, struct statement *statement, const struct token *tokens, bool muted);
+
+/* Say that something is wrong with a place, and that the statement is broken. */
+COMPLAINT_PRINTF(3, 4)
+void parse_error(struct parser *parser, struct place place, const char *format, ...);
+COMPLAINT_PRINTF(3, 4)
+void parse_warning(struct parser *parser, struct place place, const char *format, ...);
+
+/* Say that `what` was expected where the next token is, with the near one of `words` (up to a closing NULL; or NULL).
+ * => false */
+bool parse_expected(struct parser *parser, const char *what, const char *const *words);
+
+/* Say that a word of the language is understood, and does nothing yet. */
+void parse_not_yet(struct parser *parser, struct place word);
+
+/* Whether the next token is this word; a word of any kind. */
+bool parse_at(const struct parser *parser, const char *word);
+bool parse_at_word(const struct parser *parser);
+bool parse_at_end(const struct parser *parser);
+
+/* Step over the next token.
+ * => its place */
+struct place parse_take(struct parser *parser);
+
+/* Step over the next token if it is this word.
+ * => true if it was */
+bool parse_accept(struct parser *parser, const char *word);
+bool parse_accept_comma(struct parser *parser);
+
+/* Copy a word, or the inside of a quoted text.
+ * => the copy, or NULL without memory */
+const char *parse_copy(struct parser *parser, struct place place);
+
+/* The name that a statement defines; and the `=` behind it. */
+bool parse_new_name(struct parser *parser, const char *kind);
+bool parse_equals(struct parser *parser, const char *kind);
+
+/* A label at the end of a statement, where one is. */
+bool parse_label(struct parser *parser, struct name_ref *label);
+
+/* Lists (parse_list.c). */
+bool parse_addresses(struct parser *parser, struct address_list *list, const char *what);
+bool parse_ports(struct parser *parser, struct port_list *list);
+bool parse_protos(struct parser *parser, struct proto_list *list, struct type_item **types);
+
+/* One word, for lists and for probes. `word` has been stepped over.
+ * => false: complained of */
+bool parse_address_word(struct parser *parser, struct place word, struct tg_range *range);
+bool parse_port_word(struct parser *parser, struct place word, struct policy_ports *ports);
+bool parse_type_word(struct parser *parser, struct place word, uint8_t proto, struct type_item *type);
+
+/* ADDR/LEN; or ADDR, then `*bare` is true and the length is that of all its bits (literal.c). */
+bool parse_prefix_word(struct parser *parser, struct place word, struct tg_prefix *prefix, bool *bare);
+
+/* Statements. The first word has been stepped over. */
+bool parse_zone(struct parser *parser);
+bool parse_host(struct parser *parser);
+bool parse_set(struct parser *parser);
+bool parse_service(struct parser *parser);
+bool parse_default(struct parser *parser);
+bool parse_rule(struct parser *parser);
+bool parse_forward(struct parser *parser);
+bool parse_include(struct parser *parser);
+
+#endif
