@@ -1,0 +1,275 @@
+/* Hooks by iptables: chains of our own, entered first from the built-in ones.
+ *
+ * All changes go through iptables-restore, which puts each table in as one step. What is there is read from
+ * iptables-save: everything of ours is recognised by its name, so that what a killed run, or another version, has left
+ * is found too.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/command.h"
+#include "live/hooks.h"
+
+#define OURS    "TIDEGATE-"
+#define SCRATCH OURS "TRY-" /* chains that nothing enters */
+
+enum { IPV4, IPV6, FAMILIES };
+
+static const struct xtables {
+    const struct hooks_way *way;
+    const char *restore[FAMILIES], *save[FAMILIES];
+} kinds[] = {
+    {&hooks_iptables_nft,
+     {"iptables-nft-restore", "ip6tables-nft-restore"},
+     {"iptables-nft-save", "ip6tables-nft-save"}},
+    {&hooks_iptables_legacy,
+     {"iptables-legacy-restore", "ip6tables-legacy-restore"},
+     {"iptables-legacy-save", "ip6tables-legacy-save"}},
+    {&hooks_iptables, {"iptables-restore", "ip6tables-restore"}, {"iptables-save", "ip6tables-save"}},
+};
+
+/* Our chains, and from where they are entered. */
+static const struct chain {
+    const char *name, *table, *from;
+} chains[] = {
+    {"PRE", "raw", "PREROUTING"},     {"OUT", "raw", "OUTPUT"},          {"IN", "mangle", "INPUT"},
+    {"FORWARD", "mangle", "FORWARD"}, {"POST", "mangle", "POSTROUTING"},
+};
+enum { CHAINS = sizeof chains / sizeof *chains };
+
+static const char *const tables[] = {"raw", "mangle"};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+static const struct xtables *kind_of(const struct hooks_way *way)
+{
+    const struct xtables *kind = kinds;
+    while (kind->way != way)
+        kind++;
+    return kind;
+}
+
+/* ---- the rules ---- */
+
+struct writer {
+    FILE *script;
+    const struct hooks_plan *plan;
+    int family;
+    const char *prefix; /* of our chains' names */
+};
+
+static void write_queue(const struct writer *w, const char *chain, const char *match)
+{
+    uint16_t first = w->family == IPV4 ? w->plan->whole : w->plan->head;
+    fprintf(w->script, "-A %s%s%s -j NFQUEUE ", w->prefix, chain, match);
+    if (w->plan->queues == 1)
+        fprintf(w->script, "--queue-num %u\n", first);
+    else
+        fprintf(w->script, "--queue-balance %u:%u\n", first, first + w->plan->queues - 1);
+}
+
+static void write_raw(const struct writer *w)
+{
+    fprintf(w->script, "-A %sPRE -j MARK --set-xmark 0x0/0x%x\n", w->prefix, HOOKS_OWN);
+    fprintf(w->script, "-A %sPRE -i lo -j RETURN\n", w->prefix);
+    write_queue(w, "PRE", " -m addrtype --dst-type LOCAL");
+    for (size_t i = 0; i < w->plan->stated_count && w->family == IPV4; i++) {
+        char text[TG_ADDR_TEXT], match[TG_ADDR_TEXT + 8];
+        if (w->plan->stated[i].family != TG_IPV4)
+            continue;
+        snprintf(match, sizeof match, " -d %s", tg_addr_format(TG_IPV4, w->plan->stated[i].addr, text));
+        write_queue(w, "PRE", match);
+    }
+    fprintf(w->script, "-A %sOUT -m mark ! --mark 0x%x/0x%x -j MARK --set-xmark 0x0/0x%x\n", w->prefix, HOOKS_OWN,
+            HOOKS_OWN, HOOKS_OWN);
+}
+
+static void write_mangle(const struct writer *w)
+{
+    char unjudged[64], unfinished[64];
+    snprintf(unjudged, sizeof unjudged, " -m mark --mark 0x0/0x%x", HOOKS_OWN);
+    snprintf(unfinished, sizeof unfinished, " -m mark --mark 0x0/0x%x", HOOKS_JUDGED);
+    fprintf(w->script, "-A %sIN -i lo -j RETURN\n", w->prefix);
+    write_queue(w, "IN", unjudged);
+    write_queue(w, "FORWARD", unjudged);
+    fprintf(w->script, "-A %sPOST -o lo -j RETURN\n", w->prefix);
+    write_queue(w, "POST", unfinished);
+}
+
+/* ---- what is there ---- */
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* => true if the line of a save declares a chain that install() fills, e.g. ":TIDEGATE-PRE - [0:0]" */
+static bool is_filled(const char *line)
+{
+    for (size_t i = 0; i < CHAINS; i++) {
+        char declaration[64];
+        snprintf(declaration, sizeof declaration, ":" OURS "%s ", chains[i].name);
+        if (begins(line, declaration))
+            return true;
+    }
+    return false;
+}
+
+enum what {
+    JUMPS, /* to our chains, from others */
+    CHAIN, /* our chains themselves; they can go only when nothing enters them */
+    LEFT,  /* … but those that install() fills */
+};
+
+/* From what a save says, write the commands that take `what` out of `table`. Chains of ours are those whose names begin
+ * with `prefix`.
+ * => true if there was anything */
+static bool write_clearing(FILE *script, const char *save, const char *table, const char *prefix, enum what what)
+{
+    bool here = false, any = false;
+    char jump[32];
+    snprintf(jump, sizeof jump, " -j %s", prefix);
+    for (const char *line = save, *next; *line != '\0'; line = next) {
+        size_t len = strcspn(line, "\n");
+        char copy[512]; /* lines of ours are short */
+        next = line + len + (line[len] == '\n');
+        snprintf(copy, sizeof copy, "%.*s", (int)len, line);
+        if (*copy == '*') {
+            here = strcmp(copy + 1, table) == 0;
+        } else if (here && what == JUMPS && begins(copy, "-A ") && !begins(copy + 3, OURS) &&
+                   strstr(copy, jump) != NULL) {
+            fprintf(script, "-D %s\n", copy + 3);
+            any = true;
+        } else if (here && what != JUMPS && *copy == ':' && begins(copy + 1, prefix) &&
+                   !(what == LEFT && is_filled(copy))) {
+            int name = (int)strcspn(copy + 1, " ");
+            fprintf(script, "-F %.*s\n-X %.*s\n", name, copy + 1, name, copy + 1);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* ---- running ---- */
+
+static int restore(const struct xtables *kind, int family, char *script, FILE *said)
+{
+    const char *const argv[] = {kind->restore[family], "--wait", "10", "--noflush", NULL};
+    int error = script == NULL ? -ENOMEM : command_run(argv, script, said);
+    free(script);
+    return error;
+}
+
+/* What a family's iptables-save writes.
+ * => 0 with *save, freed with free() by the caller; or -errno */
+static int save_all(const struct xtables *kind, int family, char **save, FILE *said)
+{
+    const char *const argv[] = {kind->save[family], NULL};
+    size_t len;
+    *save = NULL;
+    FILE *output = open_memstream(save, &len);
+    if (output == NULL)
+        return -ENOMEM;
+    int error = command_run(argv, NULL, output);
+    fclose(output);
+    if (error == 0)
+        return 0;
+    if (said != NULL)
+        fputs(*save, said);
+    free(*save);
+    return error;
+}
+
+/* One table's part of what fill() puts in. */
+static void write_table(const struct writer *w, const char *table, const char *save, bool hooked)
+{
+    fprintf(w->script, "*%s\n", table);
+    if (hooked) {
+        (void)write_clearing(w->script, save, table, OURS, JUMPS);
+        (void)write_clearing(w->script, save, table, OURS, LEFT);
+    }
+    for (size_t i = 0; i < CHAINS; i++) /* declaring a chain empties it */
+        if (strcmp(chains[i].table, table) == 0)
+            fprintf(w->script, ":%s%s - [0:0]\n", w->prefix, chains[i].name);
+    if (strcmp(table, "raw") == 0)
+        write_raw(w);
+    else
+        write_mangle(w);
+    for (size_t i = 0; i < CHAINS && hooked; i++)
+        if (strcmp(chains[i].table, table) == 0)
+            fprintf(w->script, "-I %s 1 -j %s%s\n", chains[i].from, w->prefix, chains[i].name);
+    fputs("COMMIT\n", w->script);
+}
+
+/* Fill a family's chains. Hooked, they replace what is there; else they are scratch chains that nothing enters. */
+static int fill(const struct xtables *kind, const struct hooks_plan *plan, int family, bool hooked, FILE *said)
+{
+    char *save, *text = NULL;
+    size_t len;
+    int error = save_all(kind, family, &save, said);
+    if (error != 0)
+        return error;
+    struct writer w = {open_memstream(&text, &len), plan, family, hooked ? OURS : SCRATCH};
+    if (w.script != NULL) {
+        for (size_t i = 0; i < TABLES; i++)
+            write_table(&w, tables[i], save, hooked);
+        fclose(w.script);
+    }
+    free(save);
+    return restore(kind, family, text, said);
+}
+
+/* Take out of a family's tables the chains whose names begin with `prefix`, and what enters them. */
+static int clear(const struct xtables *kind, int family, const char *prefix, FILE *said)
+{
+    char *save, *text = NULL;
+    size_t len;
+    int error = save_all(kind, family, &save, said);
+    if (error != 0)
+        return error;
+    bool any = false;
+    FILE *script = open_memstream(&text, &len);
+    if (script != NULL) {
+        for (size_t i = 0; i < TABLES; i++) {
+            fprintf(script, "*%s\n", tables[i]);
+            any |= write_clearing(script, save, tables[i], prefix, JUMPS);
+            any |= write_clearing(script, save, tables[i], prefix, CHAIN);
+            fputs("COMMIT\n", script);
+        }
+        fclose(script);
+    }
+    free(save);
+    if (any || script == NULL)
+        return restore(kind, family, text, said);
+    free(text); /* restoring nothing would make the tables, where there are none */
+    return 0;
+}
+
+/* ---- the way ---- */
+
+static int remove_all(const struct hooks_way *way, bool ipv6, FILE *said)
+{
+    int error = clear(kind_of(way), IPV4, OURS, said);
+    return error != 0 || !ipv6 ? error : clear(kind_of(way), IPV6, OURS, said);
+}
+
+static int install(const struct hooks_way *way, const struct hooks_plan *plan, bool ipv6, FILE *said)
+{
+    int error = fill(kind_of(way), plan, IPV4, true, said);
+    return error != 0 || !ipv6 ? error : fill(kind_of(way), plan, IPV6, true, said);
+}
+
+/* Only the scratch chains go afterwards: others of ours may be at work, left by a killed run. */
+static int try(const struct hooks_way *way, const struct hooks_plan *plan, bool ipv6, FILE *said)
+{
+    int error = 0;
+    for (int family = IPV4; family <= (ipv6 ? IPV6 : IPV4) && error == 0; family++) {
+        error = fill(kind_of(way), plan, family, false, said);
+        (void)clear(kind_of(way), family, SCRATCH, NULL);
+    }
+    return error;
+}
+
+const struct hooks_way hooks_iptables_nft = {"iptables-nft", try, install, remove_all};
+const struct hooks_way hooks_iptables_legacy = {"iptables-legacy", try, install, remove_all};
+const struct hooks_way hooks_iptables = {"iptables", try, install, remove_all};

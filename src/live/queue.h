@@ -1,0 +1,93 @@
+/* Packets from the kernel, verdicts back: NFQUEUE.
+ *
+ * A struct queue is one netlink socket with two kernel queues bound to it, and belongs to one worker. One queue brings
+ * packets whole, because they may have to be rewritten; the other brings only their first bytes, which is all that
+ * judging needs (hooks.h says which packets go to which).
+ *
+ * Life: queue_open(), queue_start(); then, over and over, by the worker alone: queue_receive() a batch, answer each
+ * packet of it in order, queue_answer_all(). To end: queue_nudge() from another thread, until queue_receive() says that
+ * it has read it; then queue_losses() and queue_close().
+ *
+ * Every packet that was received must be answered before the next batch. A batch verdict answers every packet up to its
+ * number, so an answer that did not reach the kernel would let an older packet through by a younger one's verdict;
+ * queue_answer_all() sees to it that such a packet is dropped instead.
+ */
+#ifndef LIVE_QUEUE_H
+#define LIVE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    QUEUE_BATCH = 32, /* packets at once, at most */
+    QUEUE_HEAD =
+        256, /* bytes of a packet that need not come whole: IPv6, extension headers, TCP with all its options */
+    QUEUE_ROOM = 4096, /* packets that the kernel holds in each queue while they wait for us */
+};
+
+struct queue;
+
+/* Which packet hook it comes from: the kernel's numbers (NF_INET_PRE_ROUTING …). */
+enum queue_hook { QUEUE_PREROUTING, QUEUE_INPUT, QUEUE_FORWARD, QUEUE_OUTPUT, QUEUE_POSTROUTING };
+
+/* A packet as it came. `data` stays until the next queue_receive() and may be rewritten in place. */
+struct queue_packet {
+    uint8_t *data;
+    uint32_t len;      /* bytes there */
+    uint32_t wire_len; /* bytes that the packet has */
+    uint32_t id;
+    uint32_t mark;
+    uint32_t indev, outdev; /* interface indexes; 0 where the hook knows none */
+    uint16_t queue;
+    uint8_t hook;  /* enum queue_hook */
+    bool switched; /* a frame between two ports of a bridge, which the kernel shows to IP hooks (br_netfilter) */
+    bool checksum_missing; /* left to the hardware: the field holds the pseudo-header's sum alone */
+    bool checksum_unknown; /* nobody has looked at it yet */
+};
+
+struct queue_config {
+    uint16_t whole, head; /* the numbers of the two queues */
+    int buffer;           /* bytes of packets that may wait in the socket */
+};
+
+/* Take the two queues. Nothing comes out of them yet: until queue_start() the kernel drops what is sent to them.
+ * => 0 with *queue; or -errno: -EBUSY where a queue is another program's, -EPERM without CAP_NET_ADMIN,
+ *    -EINVAL or -EPROTONOSUPPORT where the kernel has no packet queues; *number then is the queue that was refused */
+int queue_open(struct queue **queue, const struct queue_config *config, uint16_t *number);
+
+/* Let packets come.
+ * => 0, or -errno */
+int queue_start(struct queue *queue);
+
+/* Wait for packets, and take those that are there, QUEUE_BATCH at most. *nudged: queue_nudge() was called, and all
+ * packets that came before it have been received.
+ * => 0 with *count, which may be 0; or -errno: the queue cannot go on */
+int queue_receive(struct queue *queue, struct queue_packet *packets, size_t *count, bool *nudged);
+
+/* Answer a packet of the batch. `rewritten`: the packet goes on as `data` now has it, which must be all of it.
+ * Answers must be in the order of the batch. They are sent by queue_answer_all(). */
+void queue_accept(struct queue *queue, const struct queue_packet *packet, uint32_t mark, bool rewritten);
+void queue_drop(struct queue *queue, const struct queue_packet *packet);
+
+/* Send the answers.
+ * => 0, or -errno: the kernel takes no answers any more */
+int queue_answer_all(struct queue *queue);
+
+/* Send a message through the kernel into the queue's own socket, behind all packets that wait there. From any thread.
+ * => 0, or -errno */
+int queue_nudge(struct queue *queue);
+
+/* What went wrong so far. */
+struct queue_losses {
+    uint64_t full;    /* packets that the kernel dropped because QUEUE_ROOM packets were waiting */
+    uint64_t buffer;  /* … because the socket's buffer was full */
+    uint64_t unsent;  /* packets dropped because their answer could not be sent */
+    uint64_t refused; /* answers that the kernel refused, a device that went down in between being one cause */
+};
+void queue_losses(const struct queue *queue, struct queue_losses *losses);
+
+/* Give the queues back. The kernel drops what waits in them. */
+void queue_close(struct queue *queue);
+
+#endif

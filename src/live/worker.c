@@ -1,0 +1,333 @@
+/* The way of a packet here: read from the queue, decoded, judged, answered; if anyone wants to see it, written down.
+ *
+ * The verdict on a packet that is rewritten sends its bytes back to the kernel, which takes the checksum in them as
+ * final: a checksum that was left to the hardware is computed now.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "live/hooks.h"
+#include "live/worker.h"
+#include "report/report.h"
+
+enum { PATIENCE = 100 * 1000 * 1000 }; /* nanoseconds to wait for a thread before it is nudged again */
+
+struct worker {
+    struct workers *all;
+    unsigned number;
+    struct queue *queue;
+    struct reject reject;
+    pthread_t thread;
+    bool running;
+    uint64_t unfinished;
+    _Atomic(const struct view *) looking; /* the view that this batch is judged by; NULL between batches */
+    char *text;                           /* the batch, written down; NULL if nobody wants to see it */
+    size_t text_len;
+};
+
+static uint64_t clock_now(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * TG_SECOND + (uint64_t)t.tv_nsec;
+}
+
+/* ---- the view ---- */
+
+/* Announcing it and looking again makes sure that whoever replaces it sees the announcement. */
+static const struct view *look(struct worker *worker)
+{
+    const struct view *view = atomic_load(&worker->all->view), *again;
+    for (;; view = again) {
+        atomic_store(&worker->looking, view);
+        again = atomic_load(&worker->all->view);
+        if (again == view)
+            return view;
+    }
+}
+
+static void look_away(struct worker *worker)
+{
+    atomic_store(&worker->looking, NULL);
+}
+
+const struct view *workers_switch_view(struct workers *workers, const struct view *view)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000};
+    const struct view *old = atomic_exchange(&workers->view, view);
+    for (unsigned i = 0; i < workers->count; i++)
+        while (atomic_load(&workers->list[i].looking) == old)
+            nanosleep(&pause, NULL);
+    return old;
+}
+
+/* ---- one packet ---- */
+
+/* Where it came from and where it goes, as far as the hook knows. */
+static struct tg_arrival arrival_of(const struct queue_packet *from, const struct view *view, uint64_t now)
+{
+    struct tg_arrival arrival = {.now = now, .zone_in = view_zone(view, from->indev)};
+    switch (from->hook) {
+    case QUEUE_PREROUTING: arrival.half = true; break;
+    case QUEUE_INPUT: arrival.zone_out = TG_ZONE_ROUTER; break;
+    case QUEUE_FORWARD: arrival.zone_out = view_zone(view, from->outdev); break;
+    default: arrival.zone_in = TG_ZONE_ROUTER; arrival.zone_out = view_zone(view, from->outdev);
+    }
+    return arrival;
+}
+
+static uint32_t mark_with(uint32_t mark, uint32_t bits)
+{
+    return (mark & ~(uint32_t)HOOKS_OWN) | bits;
+}
+
+/* Let a packet go on; rewritten, if all of it is here to be sent back. */
+static void let_pass(struct worker *worker, const struct queue_packet *from, struct tg_packet *packet, bool rewritten,
+                     uint32_t bits)
+{
+    if (rewritten && from->len < from->wire_len) {
+        worker->unfinished++;
+        queue_drop(worker->queue, from);
+        return;
+    }
+    if (rewritten && from->checksum_missing)
+        tg_packet_fill_checksum(packet);
+    queue_accept(worker->queue, from, mark_with(from->mark, bits), rewritten);
+}
+
+/* The second half of a translation. The packet was judged, and maybe checked, when it came in. */
+static void finish(struct worker *worker, const struct queue_packet *from)
+{
+    struct tg_packet packet = {.data = from->data, .len = from->len, .wire_len = from->wire_len};
+    if (tg_packet_decode(&packet, TG_DECODE_TRUST_CHECKSUM) == TG_DECODED &&
+        tg_engine_finish(worker->all->engine, &packet)) {
+        let_pass(worker, from, &packet, true, HOOKS_JUDGED);
+    } else {
+        worker->unfinished++;
+        queue_drop(worker->queue, from);
+    }
+}
+
+static void judge(struct worker *worker, const struct queue_packet *from, const struct view *view, uint64_t now,
+                  struct tg_packet *packet, struct tg_verdict *verdict)
+{
+    struct tg_arrival arrival = arrival_of(from, view, now);
+    *packet = (struct tg_packet){.data = from->data, .len = from->len, .wire_len = from->wire_len};
+    enum tg_decoded decoded = tg_packet_decode(packet, from->checksum_unknown ? 0 : TG_DECODE_TRUST_CHECKSUM);
+    tg_engine_judge(worker->all->engine, worker->number, packet, decoded, &arrival, verdict);
+    if (verdict->action == TG_ACCEPT) {
+        bool half = verdict->translation == TG_TRANSLATE_HALF;
+        let_pass(worker, from, packet, verdict->translation != TG_TRANSLATE_NONE, half ? HOOKS_HALF : HOOKS_JUDGED);
+        return;
+    }
+    queue_drop(worker->queue, from);
+    if (verdict->action == TG_REJECT)
+        reject_send(&worker->reject, packet, view_network(view), arrival.zone_in, from->indev, now);
+}
+
+/* ---- the output ---- */
+
+static void write_down(struct worker *worker, const struct tg_packet *packet, const struct tg_verdict *verdict,
+                       uint64_t number, uint64_t time)
+{
+    const struct report_packet report = {number, time, worker->all->policy, packet, verdict};
+    size_t (*write_line)(char *, size_t, const struct report_packet *) =
+        worker->all->output == LIVE_JSON ? report_json : report_text;
+    worker->text_len += write_line(worker->text + worker->text_len, REPORT_ROOM, &report);
+}
+
+/* One write a batch, so that lines of different workers do not mix. */
+static void put_out(struct worker *worker)
+{
+    struct workers *all = worker->all;
+    pthread_mutex_lock(&all->writing);
+    for (size_t done = 0; done < worker->text_len && !all->deaf;) {
+        ssize_t n = write(STDOUT_FILENO, worker->text + done, worker->text_len - done);
+        if (n >= 0) {
+            done += (size_t)n;
+        } else if (errno != EINTR) {
+            fprintf(stderr, "tidegate: packets are no longer told: standard output: %s\n", strerror(errno));
+            all->deaf = true;
+        }
+    }
+    pthread_mutex_unlock(&all->writing);
+    worker->text_len = 0;
+}
+
+static uint64_t take_numbers(struct workers *all, size_t count)
+{
+    pthread_mutex_lock(&all->writing);
+    uint64_t first = all->packets + 1;
+    all->packets += count;
+    pthread_mutex_unlock(&all->writing);
+    return first;
+}
+
+/* ---- the thread ---- */
+
+static bool is_second_half(const struct queue_packet *from)
+{
+    return from->hook == QUEUE_POSTROUTING && (from->mark & HOOKS_OWN) == HOOKS_HALF;
+}
+
+/* The router does not route what it only switches; devices on the two ports are in one network. */
+static bool is_judged(const struct queue_packet *from)
+{
+    return !from->switched && !is_second_half(from);
+}
+
+static void judge_batch(struct worker *worker, const struct queue_packet *batch, size_t count)
+{
+    const struct view *view = look(worker);
+    uint64_t now = clock_now(CLOCK_MONOTONIC);
+    uint64_t time = worker->text == NULL ? 0 : clock_now(CLOCK_REALTIME);
+    uint64_t number = 0;
+    if (worker->text != NULL) {
+        size_t judged = 0;
+        for (size_t i = 0; i < count; i++)
+            judged += is_judged(&batch[i]);
+        number = take_numbers(worker->all, judged);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct tg_packet packet;
+        struct tg_verdict verdict;
+        if (is_second_half(&batch[i])) {
+            finish(worker, &batch[i]);
+            continue;
+        }
+        if (batch[i].switched) {
+            queue_accept(worker->queue, &batch[i], mark_with(batch[i].mark, HOOKS_JUDGED), false);
+            continue;
+        }
+        judge(worker, &batch[i], view, now, &packet, &verdict);
+        if (worker->text != NULL)
+            write_down(worker, &packet, &verdict, number++, time);
+    }
+    look_away(worker);
+}
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    struct queue_packet batch[QUEUE_BATCH];
+    bool nudged = false;
+    int error = queue_start(worker->queue);
+    while (error == 0 && !nudged) {
+        size_t count;
+        error = queue_receive(worker->queue, batch, &count, &nudged);
+        judge_batch(worker, batch, count);
+        int answered = queue_answer_all(worker->queue);
+        if (error == 0)
+            error = answered;
+        if (worker->text_len != 0)
+            put_out(worker);
+    }
+    if (error != 0) {
+        const uint64_t one = 1;
+        fprintf(stderr, "tidegate: worker %u: the packet queue: %s\n", worker->number, strerror(-error));
+        if (write(worker->all->failed, &one, sizeof one) < 0)
+            abort(); /* an eventfd cannot refuse; without it nobody would know */
+    }
+    return NULL;
+}
+
+/* ---- all of them ---- */
+
+int workers_open(struct workers *workers, const struct live_config *config, int buffer, uint16_t *number)
+{
+    *number = 0;
+    pthread_mutex_init(&workers->writing, NULL);
+    workers->list = calloc(config->workers, sizeof *workers->list);
+    if (workers->list == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < config->workers; i++) {
+        struct worker *worker = &workers->list[workers->count++];
+        *worker = (struct worker){.all = workers, .number = i, .reject = {.fds = {-1, -1}}};
+        const struct queue_config queue = {
+            .whole = (uint16_t)(config->queue + i),
+            .head = (uint16_t)(config->queue + config->workers + i),
+            .buffer = buffer,
+        };
+        int error = queue_open(&worker->queue, &queue, number);
+        if (error != 0)
+            return error;
+        *number = 0;
+        error = reject_open(&worker->reject, HOOKS_OWN);
+        if (error != 0)
+            return error;
+        if (config->output != LIVE_SILENT && (worker->text = malloc((size_t)QUEUE_BATCH * REPORT_ROOM)) == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int workers_start(struct workers *workers)
+{
+    for (unsigned i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->list[i];
+        int error = pthread_create(&worker->thread, NULL, work, worker);
+        if (error != 0) {
+            workers_stop(workers);
+            return -error;
+        }
+        worker->running = true;
+        char name[16];
+        snprintf(name, sizeof name, "worker %u", i % LIVE_WORKERS_MAX);
+        pthread_setname_np(worker->thread, name);
+    }
+    return 0;
+}
+
+/* A nudge may be lost where the socket's buffer is full. */
+void workers_stop(struct workers *workers)
+{
+    for (unsigned i = 0; i < workers->count; i++) {
+        struct worker *worker = &workers->list[i];
+        while (worker->running) {
+            struct timespec until;
+            (void)queue_nudge(worker->queue);
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_nsec += PATIENCE;
+            if (until.tv_nsec >= (long)TG_SECOND) {
+                until.tv_nsec -= (long)TG_SECOND;
+                until.tv_sec++;
+            }
+            worker->running = pthread_timedjoin_np(worker->thread, NULL, &until) != 0;
+        }
+    }
+}
+
+void workers_totals(const struct workers *workers, struct worker_totals *totals)
+{
+    *totals = (struct worker_totals){.unfinished = 0};
+    for (unsigned i = 0; i < workers->count; i++) {
+        const struct worker *worker = &workers->list[i];
+        struct queue_losses losses;
+        queue_losses(worker->queue, &losses);
+        totals->losses.full += losses.full;
+        totals->losses.buffer += losses.buffer;
+        totals->losses.unsent += losses.unsent;
+        totals->losses.refused += losses.refused;
+        totals->answered += worker->reject.sent;
+        totals->held_back += worker->reject.held_back;
+        totals->unfinished += worker->unfinished;
+    }
+}
+
+void workers_close(struct workers *workers)
+{
+    for (unsigned i = 0; i < workers->count; i++) {
+        queue_close(workers->list[i].queue);
+        reject_close(&workers->list[i].reject);
+        free(workers->list[i].text);
+    }
+    free(workers->list);
+    workers->list = NULL;
+    workers->count = 0;
+    pthread_mutex_destroy(&workers->writing);
+}
