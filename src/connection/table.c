@@ -29,7 +29,7 @@ struct conn_table {
     uint32_t bucket_count, room;
 
     /* protected by lock */
-    lock_t lock;
+    spin_t lock;
     uint32_t free;          /* the first slot of the free list, or CONN_NONE */
     uint32_t touched;       /* slots below this have been used */
     uint32_t cursor;        /* of the sweep */
@@ -78,17 +78,17 @@ void conn_table_free(struct conn_table *table)
 
 void conn_lock_table(struct conn_table *table)
 {
-    lock_take(&table->lock);
+    spin_take(&table->lock);
 }
 
 bool conn_try_table(struct conn_table *table)
 {
-    return lock_try(&table->lock);
+    return spin_try(&table->lock);
 }
 
 void conn_unlock_table(struct conn_table *table)
 {
-    lock_release(&table->lock);
+    spin_release(&table->lock);
 }
 
 struct tg_tuple conn_tuple(const struct conn *conn, enum conn_direction direction)
@@ -173,12 +173,12 @@ static struct conn *find(struct conn_table *table, const struct tg_tuple *tuple,
             if ((kind & ~1u) != first)
                 continue;
             struct conn *conn = &table->slots[ref / REF_KINDS];
-            lock_take(&conn->lock);
+            spin_take(&conn->lock);
             if (is_kind(conn, kind, tuple)) {
                 *direction = kind & 1 ? CONN_REPLY : CONN_ORIGINAL;
                 return conn;
             }
-            lock_release(&conn->lock);
+            spin_release(&conn->lock);
         }
         if (atomic_load_explicit(&bucket->passed, memory_order_acquire) == 0)
             return NULL;
@@ -300,7 +300,7 @@ struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original,
     struct conn *conn = take_slot(table);
     if (conn == NULL)
         return NULL;
-    lock_take(&conn->lock);
+    spin_take(&conn->lock);
     fill(conn, original, reply);
     for (unsigned kind = 0; kind < kinds_of(conn->flags); kind++)
         index_add(table, conn, kind);
@@ -322,7 +322,7 @@ uint32_t conn_remove(struct conn_table *table, struct conn *conn)
     memset(conn->side, 0, sizeof conn->side);
     conn->mapping = table->free;
     table->free = (uint32_t)(conn - table->slots);
-    lock_release(&conn->lock);
+    spin_release(&conn->lock);
     atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
     return mapping;
 }
@@ -341,9 +341,9 @@ static void sweep(struct conn_table *table, uint64_t share, bool all, uint32_t t
         struct conn *conn = &table->slots[table->cursor++];
         if (!all && !conn_is_over(conn, tick))
             continue;
-        lock_take(&conn->lock);
+        spin_take(&conn->lock);
         if (conn->family == 0 || !(all || conn_is_over(conn, tick))) {
-            lock_release(&conn->lock);
+            spin_release(&conn->lock);
             continue;
         }
         uint32_t mapping = conn_remove(table, conn);

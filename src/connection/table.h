@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 #include "connection/hash.h"
-#include "connection/lock.h"
+#include "connection/spin.h"
 #include "tidegate/packet.h"
 
 #define CONN_TICK_SHIFT 24
@@ -51,7 +51,7 @@ struct conn_side {
 #define CONN_NONE UINT32_MAX
 
 struct conn {
-    lock_t lock;
+    spin_t lock;
     uint8_t family; /* 0: the slot is free */
     uint8_t proto;
     uint8_t state;             /* enum tcp_state */
@@ -92,7 +92,7 @@ struct conn *conn_find_half(struct conn_table *table, const struct tg_tuple *tup
 
 static inline void conn_unlock(struct conn *conn)
 {
-    lock_release(&conn->lock);
+    spin_release(&conn->lock);
 }
 
 static inline bool conn_is_over(const struct conn *conn, uint32_t tick)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "connection/hash.h"
-#include "connection/lock.h"
+#include "connection/spin.h"
 #include "connection/table.h"
 
 enum {
@@ -33,7 +33,7 @@ struct datagram {
 
 struct fragment_table {
     struct hash_key hash;
-    lock_t lock;
+    spin_t lock;
     struct datagram sets[SETS][WAYS];
 };
 
@@ -145,7 +145,7 @@ void fragment_note_first(struct fragment_table *table, const struct tg_packet *p
                          uint32_t tick)
 {
     struct tg_tuple key = key_of(packet);
-    lock_take(&table->lock);
+    spin_take(&table->lock);
     struct datagram *d = find(table, &key, packet->fragment_id, verdict->zone_in, tick);
     if (d != NULL) {
         d->condemned = true; /* another first for the same datagram */
@@ -159,7 +159,7 @@ void fragment_note_first(struct fragment_table *table, const struct tg_packet *p
                                .verdict = *verdict};
         add_span(d, span_of(packet));
     }
-    lock_release(&table->lock);
+    spin_release(&table->lock);
 }
 
 static enum fragment_place place(struct datagram *d, const struct tg_packet *packet)
@@ -179,11 +179,11 @@ enum fragment_place fragment_place(struct fragment_table *table, const struct tg
     struct tg_tuple key = key_of(packet);
     if (key.proto == TG_PROTO_TCP && packet->fragment_offset < TCP_FLAGS_END)
         return FRAGMENT_REFUSED;
-    lock_take(&table->lock);
+    spin_take(&table->lock);
     struct datagram *d = find(table, &key, packet->fragment_id, verdict->zone_in, tick);
     enum fragment_place where = d == NULL ? FRAGMENT_UNKNOWN : place(d, packet);
     if (where == FRAGMENT_FOLLOWS)
         *verdict = d->verdict;
-    lock_release(&table->lock);
+    spin_release(&table->lock);
     return where;
 }
