@@ -63,12 +63,19 @@ static const struct verb verbs[] = {
      "Each statement that was compared is told with its place, and why it did not fit.\n"
      "\n"
      "  --json   one JSON object\n"},
-    {"run", cmd_run, true, "the firewall itself: take this machine's packets", "run RULES [--workers N]",
+    {"run", cmd_run, true, "the firewall itself: take this machine's packets",
+     "run RULES [--workers N] [--queue N] [--packets | --json]",
      "Takes the packets of this network namespace from the kernel (NFQUEUE) and judges them\n"
      "by RULES, in the foreground, until SIGTERM or SIGINT. Needs CAP_NET_ADMIN.\n"
      "\n"
-     "  --workers N   judge with N threads; one for each processor if it is not said\n"},
-    {"help", cmd_help, true, "tell more about a command", "help [COMMAND]", "\n"},
+     "  --workers N   judge with N threads; one for each processor if it is not said\n"
+     "  --queue N     the first of the queue numbers that are taken, two for each worker\n"
+     "  --packets     tell of each packet, a line as `replay` has it\n"
+     "  --json        tell of each packet, as a JSON object\n"
+     "\n"
+     "Exit status: 0 ended as asked; 2 bad usage or rules; 3 the system refused.\n"},
+    {"help", cmd_help, true, "tell more about a command", "help [COMMAND]",
+     "Without COMMAND: all commands, a line each.\n"},
 };
 
 static const struct verb *verb_named(const char *name)

@@ -243,6 +243,7 @@ static bool read_packet(const struct nlmsghdr *message, struct queue_packet *pac
         .indev = get_u32(attributes[NFQA_IFINDEX_INDEV]),
         .outdev = get_u32(attributes[NFQA_IFINDEX_OUTDEV]),
         .switched = about.hook == NF_INET_FORWARD && attributes[NFQA_IFINDEX_PHYSOUTDEV] != NULL,
+        .joined = info & NFQA_SKB_GSO,
         .checksum_missing = info & NFQA_SKB_CSUMNOTREADY,
         .checksum_unknown = info & NFQA_SKB_CSUM_NOTVERIFIED,
     };

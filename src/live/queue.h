@@ -42,6 +42,7 @@ struct queue_packet {
     uint16_t queue;
     uint8_t hook;  /* enum queue_hook */
     bool switched; /* a frame between two ports of a bridge, which the kernel shows to IP hooks (br_netfilter) */
+    bool joined;   /* several packets on the wire, taken together on the way in or not yet cut (GRO, GSO) */
     bool checksum_missing; /* left to the hardware: the field holds the pseudo-header's sum alone */
     bool checksum_unknown; /* nobody has looked at it yet */
 };

@@ -86,6 +86,14 @@ static uint32_t mark_with(uint32_t mark, uint32_t bits)
     return (mark & ~(uint32_t)HOOKS_OWN) | bits;
 }
 
+/* A checksum that was left to the hardware must be right in what goes back. But when the kernel cuts joined UDP packets
+ * it makes each one's checksum from the pseudo-header's sum in the field (in joined TCP packets it computes that anew).
+ */
+static bool must_fill_checksum(const struct queue_packet *from, const struct tg_packet *packet)
+{
+    return from->checksum_missing && !(from->joined && packet->outer.tuple.proto == TG_PROTO_UDP);
+}
+
 /* Let a packet go on; rewritten, if all of it is here to be sent back. */
 static void let_pass(struct worker *worker, const struct queue_packet *from, struct tg_packet *packet, bool rewritten,
                      uint32_t bits)
@@ -95,7 +103,7 @@ static void let_pass(struct worker *worker, const struct queue_packet *from, str
         queue_drop(worker->queue, from);
         return;
     }
-    if (rewritten && from->checksum_missing)
+    if (rewritten && must_fill_checksum(from, packet))
         tg_packet_fill_checksum(packet);
     queue_accept(worker->queue, from, mark_with(from->mark, bits), rewritten);
 }

@@ -111,10 +111,12 @@ static bool continuation(struct lexer *lexer)
 /* Whether a word ends before this byte. */
 static bool ends_word(const struct lexer *lexer)
 {
-    struct lexer ahead = *lexer;
     char c = lexer->text->bytes[lexer->at];
-    return strchr(" \t\n,=\"#", c) != NULL ||
-           continuation(&ahead); /* also the 0 behind the text; one within is refused */
+    if (c == '\\') {
+        struct lexer ahead = *lexer;
+        return continuation(&ahead);
+    }
+    return strchr(" \t\n,=\"#", c) != NULL; /* also the 0 behind the text; one within it is refused */
 }
 
 static void word(struct lexer *lexer)

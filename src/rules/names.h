@@ -35,6 +35,7 @@ struct name {
     uint8_t zone;                        /* its number in the policy */
     const struct address_set *addresses; /* of a host or set, once resolved; NULL if that failed */
     bool resolved;
+    unsigned level;      /* how deep sets are in it */
     bool visiting;       /* while it is being resolved: it contains itself if it is met again, */
     struct name *within; /* by way of this one and those that it is within */
 };

@@ -124,6 +124,10 @@ static bool probe_where(struct work *work, struct end *end)
         end->addr_place = parse_take(parser);
         if (words_like_address(word))
             return literal(work, word, end);
+        if (zone != TG_ZONE_NONE) {
+            parse_error(parser, word, "'%s' is a zone, and this side has one already", name);
+            return false;
+        }
         set_addr(end, work->policy, name);
         if (!end->has_addr)
             return unknown_name(work, word);

@@ -59,6 +59,8 @@ static bool count_items(struct compiler *compiler, const struct address_item *it
             good = false;
         else
             *count += name->addresses->count;
+        if (good && user != NULL && user->level <= name->level)
+            user->level = name->level + 1;
     }
     return good;
 }
@@ -102,7 +104,7 @@ bool resolve_name(struct compiler *compiler, struct name *name)
 {
     if (name->resolved)
         return name->addresses != NULL;
-    unsigned depth = 0;
+    unsigned depth = 0; /* of this call: bounded as well, wherever in a chain of sets it began */
     for (const struct name *user = name->within; user != NULL; user = user->within)
         depth++;
     name->resolved = true;
@@ -113,6 +115,10 @@ bool resolve_name(struct compiler *compiler, struct name *name)
     name->visiting = true;
     bool good = resolve_items(compiler, name->statement->addresses, name->place, name, &name->addresses);
     name->visiting = false;
+    if (good && name->level > SETS_DEEPEST) {
+        name->addresses = NULL;
+        return compile_error(compiler, name->place, "sets contain each other more than %d deep", SETS_DEEPEST);
+    }
     return good;
 }
 

@@ -85,7 +85,8 @@ uint32_t text_characters(const char *bytes, size_t len)
 bool text_is_plain(uint32_t c)
 {
     bool control = (c < 0x20 && c != '\t') || (c >= 0x7f && c < 0xa0);
-    bool invisible = c == 0x200b || c == 0x200e || c == 0x200f || c == 0x2028 || c == 0x2029 || c == 0x2060 || c == 0xfeff;
+    bool invisible =
+        c == 0x200b || c == 0x200e || c == 0x200f || c == 0x2028 || c == 0x2029 || c == 0x2060 || c == 0xfeff;
     bool turning = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
     return !control && !invisible && !turning;
 }

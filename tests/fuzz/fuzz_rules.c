@@ -1,0 +1,139 @@
+/* Any bytes as rules files.
+ *
+ * The input is one or more files, parted by lines of "%%": the first is loaded; the others are found by it as "1", "2",
+ * …, and any pattern stands for all of them. Where they make a policy, the first line of the input is read as a packet
+ * too.
+ *
+ * Besides memory and arithmetic this checks what the language promises: errors or a policy, never both and never
+ * neither; a complaint has a place that is there, and they come sorted; each byte of a file is in one line of its tree.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules/parse.h"
+#include "tidegate/rules.h"
+
+#define MOST 8
+
+struct files {
+    const char *bytes[MOST];
+    size_t len[MOST];
+    size_t count;
+};
+
+static void must(int condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "not so: %s\n", what);
+        abort();
+    }
+}
+#define MUST(condition) must((condition), #condition)
+
+static void split(const char *data, size_t size, struct files *files)
+{
+    files->count = 0;
+    while (files->count < MOST) {
+        const char *mark = memmem(data, size, "\n%%\n", 4);
+        size_t len = mark != NULL ? (size_t)(mark - data) + 1 : size;
+        files->bytes[files->count] = data;
+        files->len[files->count++] = len;
+        if (mark == NULL)
+            return;
+        data += len + 3;
+        size -= len + 3;
+    }
+}
+
+static int read_file(void *context, const char *path, char **text, size_t *len)
+{
+    const struct files *files = context;
+    size_t n = strlen(path), i = n > 0 ? (size_t)(path[n - 1] - '0') : MOST;
+    if (i >= files->count)
+        return -ENOENT;
+    *len = files->len[i];
+    *text = malloc(*len + 1);
+    memcpy(*text, files->bytes[i], *len);
+    return 0;
+}
+
+static int expand(void *context, const char *pattern, char ***paths, size_t *count)
+{
+    const struct files *files = context;
+    (void)pattern;
+    if (files->count == 1)
+        return -ENOENT;
+    *count = files->count - 1;
+    *paths = calloc(*count, sizeof **paths);
+    for (size_t i = 0; i < *count; i++) {
+        (*paths)[i] = malloc(2);
+        snprintf((*paths)[i], 2, "%zu", i + 1);
+    }
+    return 0;
+}
+
+static void check_complaints(const struct tg_complaints *complaints)
+{
+    const struct tg_complaint *c;
+    char buf[300];
+    for (size_t i = 0; (c = tg_complaints_get(complaints, i)) != NULL; i++) {
+        MUST(c->width >= 1);
+        MUST((c->line == 0) == (c->column == 0));
+        MUST(c->message[0] != '\0');
+        size_t n = tg_complaint_format(c, i % 2 == 0, buf, sizeof buf);
+        MUST(n > 0 && strlen(buf) == (n < sizeof buf ? n : sizeof buf - 1));
+    }
+}
+
+static void check_tree(const struct files *files)
+{
+    struct tree tree = {.complaints = tg_complaints_new()};
+    struct text *text = text_new(&tree.arena, "0", files->bytes[0], files->len[0]);
+    MUST(parse_file(&tree, text, &tree.root));
+    uint32_t at = files->len[0] >= 3 && memcmp(files->bytes[0], "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    for (const struct statement *st = tree.root.statements; st != NULL; st = st->next) {
+        MUST(st->whole.at == at);
+        at += st->whole.len;
+    }
+    MUST(at == text->len);
+    tg_complaints_free(tree.complaints);
+    arena_clear(&tree.arena);
+}
+
+static void probe(const struct tg_policy *policy, const struct files *files)
+{
+    struct tg_complaints *complaints = tg_complaints_new();
+    char *line = strndup(files->bytes[0], strcspn(files->bytes[0], "\n"));
+    struct tg_probe packet;
+    int err = tg_probe_parse(policy, line, &packet, complaints);
+    MUST((err == 0) == (tg_complaints_count(complaints, TG_ERROR) == 0));
+    check_complaints(complaints);
+    free(line);
+    tg_complaints_free(complaints);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *copy = malloc(size + 1);
+    memcpy(copy, data, size);
+    copy[size] = '\0';
+    struct files files;
+    split(copy, size, &files);
+    const struct tg_source source = {read_file, expand, &files};
+    struct tg_complaints *complaints = tg_complaints_new();
+    struct tg_policy *policy = tg_rules_load(&source, "0", complaints);
+    MUST((policy == NULL) == (tg_complaints_count(complaints, TG_ERROR) > 0));
+    check_complaints(complaints);
+    check_tree(&files);
+    if (policy != NULL)
+        probe(policy, &files);
+    tg_policy_free(policy);
+    tg_complaints_free(complaints);
+    free(copy);
+    return 0;
+}

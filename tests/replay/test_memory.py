@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Memory does not grow with the capture. TIDEGATE_PLAIN names a binary without sanitizers."""
+import os
+import re
+import struct
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+from lab import ROOT, RULES, expect, main, same, test, udp  # noqa: E402
+
+PLAIN = os.environ.get('TIDEGATE_PLAIN', os.path.join(ROOT, 'build', 'tidegate'))
+PACKETS, LIMIT = 2_000_000, 32 * 1024  # KiB
+
+
+def most_memory(pid):
+    """=> KiB that a process has had at most"""
+    with open(f'/proc/{pid}/status', encoding='utf-8') as f:
+        return int(re.search(r'VmHWM:\s+(\d+) kB', f.read())[1])
+
+
+@test
+def two_million_packets():
+    with open('test.rules', 'w', encoding='utf-8') as f:
+        f.write(RULES)
+    flows = [udp(f'192.168.1.{2 + i // 250}', 1024 + i, '198.51.100.53', 53) for i in range(20000)]
+    command = [PLAIN, 'replay', 'test.rules', '-', '--json', '--write', '/dev/null']
+    with open('report', 'wb') as report, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        tail = subprocess.Popen(['tail', '-n', '1'], stdin=process.stdout, stdout=report)
+        try:
+            process.stdin.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 262144, 101))
+            for begin in range(0, PACKETS, len(flows)):
+                process.stdin.write(b''.join(
+                    struct.pack('<IIII', 1700000000 + (begin + i) // 10000, (begin + i) % 10000 * 100, len(flow), len(flow)) + flow
+                    for i, flow in enumerate(flows)))
+            process.stdin.flush()
+            most = most_memory(process.pid)
+            process.stdin.close()
+            same(process.wait(120), 0, 'exit status')
+        finally:
+            process.kill()
+            tail.wait(60)
+    with open('report', encoding='utf-8') as f:
+        expect(f'"packets":{PACKETS},' in f.read(), 'not all packets are in the totals')
+    expect(most < LIMIT, f'it took {most} KiB, more than {LIMIT}')
+
+
+main()

@@ -1,0 +1,230 @@
+/* A policy builder that writes down what it is given, in place of the one in src/policy: so a test sees what the
+ * compiler of the rules language makes of a file, statement by statement, and not only what the engine later does with
+ * it.
+ *
+ * It defines every function of a policy that src/rules calls. To be included by one file of a test program.
+ */
+#ifndef TESTS_RECORDER_H
+#define TESTS_RECORDER_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/policy.h"
+
+#define RECORDER_MOST 20000 /* sets, zones: more than any golden file has */
+
+struct tg_policy {
+    char *lines; /* what was added, a line each */
+    size_t len;
+    struct tg_zone zones[TG_ZONE_MAX];
+    size_t zone_count, statement_count, forward_count, set_count;
+    char *sets[RECORDER_MOST];
+    enum tg_action fallback;
+};
+
+__attribute__((format(printf, 2, 3))) static void record(struct tg_policy *policy, const char *format, ...)
+{
+    char line[4096];
+    va_list args;
+    va_start(args, format);
+    size_t n = (size_t)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    policy->lines = realloc(policy->lines, policy->len + n + 1);
+    memcpy(policy->lines + policy->len, line, n + 1);
+    policy->len += n;
+}
+
+struct tg_policy *policy_new(void)
+{
+    struct tg_policy *policy = calloc(1, sizeof *policy);
+    policy->fallback = TG_DROP;
+    record(policy, "%s", "");
+    return policy;
+}
+
+void tg_policy_free(struct tg_policy *policy)
+{
+    if (policy == NULL)
+        return;
+    for (size_t i = 0; i < policy->zone_count; i++) {
+        free((void *)(uintptr_t)policy->zones[i].name);
+        free((void *)(uintptr_t)policy->zones[i].addresses);
+    }
+    for (size_t i = 0; i < policy->set_count; i++)
+        free(policy->sets[i]);
+    free(policy->lines);
+    free(policy);
+}
+
+int policy_add_zone(struct tg_policy *policy, const struct tg_zone *zone)
+{
+    char text[TG_ADDR_TEXT];
+    struct tg_prefix *addresses = calloc(zone->address_count + 1, sizeof *addresses);
+    record(policy, "zone %zu %s:", TG_ZONE_FIRST + policy->zone_count, zone->name);
+    for (size_t i = 0; i < zone->interface_count; i++)
+        record(policy, " %s", zone->interfaces[i]);
+    for (size_t i = 0; i < zone->address_count; i++) {
+        addresses[i] = zone->addresses[i];
+        record(policy, " %s/%u", tg_addr_format(addresses[i].family, addresses[i].addr, text), addresses[i].len);
+    }
+    record(policy, "%s\n", zone->masquerade ? " masquerade" : "");
+    struct tg_zone *copy = &policy->zones[policy->zone_count++];
+    *copy = *zone;
+    copy->name = strdup(zone->name);
+    copy->addresses = addresses;
+    return 0;
+}
+
+static int record_set(struct tg_policy *policy, char *text, uint32_t *number)
+{
+    if (policy->set_count == RECORDER_MOST)
+        abort();
+    *number = (uint32_t)policy->set_count;
+    policy->sets[policy->set_count++] = text;
+    return 0;
+}
+
+int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number)
+{
+    char *text = calloc(count + 1, 2 * TG_ADDR_TEXT + 2), a[TG_ADDR_TEXT], b[TG_ADDR_TEXT];
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t family = ranges[i].family;
+        bool single = tg_addr_equal(ranges[i].first, ranges[i].last);
+        len += (size_t)sprintf(text + len, "%s%s", i == 0 ? "" : " ", tg_addr_format(family, ranges[i].first, a));
+        if (!single)
+            len += (size_t)sprintf(text + len, "-%s", tg_addr_format(family, ranges[i].last, b));
+    }
+    return record_set(policy, text, number);
+}
+
+int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports, size_t count, uint32_t *number)
+{
+    char *text = calloc(count + 1, 16);
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += (size_t)sprintf(text + len, "%s%u", i == 0 ? "" : " ", ports[i].first);
+        if (ports[i].first != ports[i].last)
+            len += (size_t)sprintf(text + len, "-%u", ports[i].last);
+    }
+    return record_set(policy, text, number);
+}
+
+int policy_add_statement(struct tg_policy *policy, const struct tg_statement *statement, uint32_t *number)
+{
+    static const char *const kinds[] = {"allow", "drop", "reject", "forward"};
+    *number = (uint32_t)policy->statement_count++;
+    record(policy, "%u %s at %s:%u: %s\n", *number, kinds[statement->kind], statement->file, statement->line,
+           statement->text);
+    if (statement->label != NULL)
+        record(policy, "  label %s\n", statement->label);
+    return 0;
+}
+
+static void record_where(struct tg_policy *policy, const char *what, struct policy_where where)
+{
+    if (where.set != POLICY_NONE)
+        record(policy, " %s%s {%s}", what, where.outside ? " not" : "", policy->sets[where.set]);
+}
+
+static const char *recorder_zone(const struct tg_policy *policy, uint8_t zone)
+{
+    return zone == TG_ZONE_NONE ? "any" : zone == TG_ZONE_ROUTER ? "router" : policy->zones[zone - TG_ZONE_FIRST].name;
+}
+
+int policy_add_rule(struct tg_policy *policy, const struct policy_rule *rule)
+{
+    static const char *const actions[] = {[TG_ACCEPT] = "accept", [TG_DROP] = "drop", [TG_REJECT] = "reject"};
+    record(policy, "  %u %s", rule->statement, actions[rule->action]);
+    if (rule->family != 0)
+        record(policy, " IPv%u", rule->family);
+    if (!rule->any_proto)
+        record(policy, " proto %u", rule->proto);
+    if (!rule->any_type && rule->any_code)
+        record(policy, " type %u", rule->type);
+    if (!rule->any_type && !rule->any_code)
+        record(policy, " type %u/%u", rule->type, rule->code);
+    record(policy, ", %s to %s", recorder_zone(policy, rule->zone_in), recorder_zone(policy, rule->zone_out));
+    record_where(policy, "from", rule->src);
+    if (rule->sport != POLICY_NONE)
+        record(policy, " port %s", policy->sets[rule->sport]);
+    record_where(policy, "to", rule->dst);
+    if (rule->dport != POLICY_NONE)
+        record(policy, " port %s", policy->sets[rule->dport]);
+    if (rule->forward != POLICY_NONE)
+        abort(); /* the builder makes these, not the compiler */
+    record(policy, "\n");
+    return 0;
+}
+
+int policy_add_forward(struct tg_policy *policy, const struct policy_forward *forward)
+{
+    char text[TG_ADDR_TEXT];
+    record(policy, "  %u forward", forward->statement);
+    if (!forward->any_proto)
+        record(policy, " proto %u", forward->proto);
+    if (!forward->any_port)
+        record(policy, " port %u-%u", forward->ext.first, forward->ext.last);
+    record(policy, ", %s", recorder_zone(policy, forward->zone));
+    if (forward->has_at)
+        record(policy, " at %s", tg_addr_format(TG_IPV4, forward->at, text));
+    record_where(policy, "from", forward->src);
+    record(policy, " to %s", tg_addr_format(TG_IPV4, forward->host, text));
+    if (!forward->any_port)
+        record(policy, " port %u-%u", forward->in.first, forward->in.last);
+    record(policy, "%s\n", forward->hairpin ? "" : " no-hairpin");
+    policy->forward_count++;
+    return 0;
+}
+
+int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_addr *v4, const struct tg_addr *v6)
+{
+    char text[TG_ADDR_TEXT];
+    record(policy, "host %s", name);
+    if (v4 != NULL)
+        record(policy, " %s", tg_addr_format(TG_IPV4, *v4, text));
+    if (v6 != NULL)
+        record(policy, " %s", tg_addr_format(TG_IPV6, *v6, text));
+    record(policy, "\n");
+    return 0;
+}
+
+void policy_set_default(struct tg_policy *policy, enum tg_action action)
+{
+    policy->fallback = action;
+}
+
+int policy_seal(struct tg_policy *policy)
+{
+    record(policy, "default %s\n", policy->fallback == TG_DROP ? "drop" : "reject");
+    return 0;
+}
+
+/* What src/rules asks of a policy. */
+
+uint8_t tg_policy_zone_count(const struct tg_policy *policy)
+{
+    return (uint8_t)(TG_ZONE_FIRST + policy->zone_count);
+}
+
+const struct tg_zone *tg_policy_zone(const struct tg_policy *policy, uint8_t zone)
+{
+    return zone < TG_ZONE_FIRST ? NULL : &policy->zones[zone - TG_ZONE_FIRST];
+}
+
+/* The zone that masquerades; or the one without an address. */
+uint8_t tg_policy_default_zone(const struct tg_policy *policy)
+{
+    uint8_t found = TG_ZONE_NONE;
+    for (uint8_t i = 0; i < policy->zone_count; i++) {
+        if (policy->zones[i].masquerade || (policy->zones[i].address_count == 0 && found == TG_ZONE_NONE))
+            found = (uint8_t)(TG_ZONE_FIRST + i);
+    }
+    return found;
+}
+
+#endif
