@@ -23,6 +23,7 @@ struct tg_complaint {
     uint32_t line, column; /* from 1; column counts characters, not bytes; line 0: about the file as a whole */
     uint32_t width;        /* characters that the mark covers, at least 1 */
     const char *source;    /* the line as it stands in the file, without its end */
+    const char *mark;      /* in `source`: where the mark begins */
     const char *message;   /* what is wrong, what was expected, the near name where there is one */
 };
 

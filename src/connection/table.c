@@ -32,8 +32,10 @@ struct conn_table {
     spin_t lock;
     uint32_t free;          /* the first slot of the free list, or CONN_NONE */
     uint32_t touched;       /* slots below this have been used */
+    uint32_t halves;        /* connections with CONN_HALVES */
     uint32_t cursor;        /* of the sweep */
-    _Atomic uint32_t swept; /* the tick of the last one */
+    uint64_t latest;        /* the tick of the last one, in full */
+    _Atomic uint32_t swept; /* and as ticks are compared */
     _Atomic uint32_t count, peak;
 };
 
@@ -41,6 +43,12 @@ struct conn_table {
 static uint32_t buckets_for(uint32_t room)
 {
     return (uint32_t)((uint64_t)room * 2 * 10 / 7 / BUCKET_ENTRIES + 1);
+}
+
+/* Those with halves have four entries: with a quarter of them the index is 87.5 % full. */
+static uint32_t most_halves(uint32_t room)
+{
+    return room / 4 + 1;
 }
 
 size_t conn_table_size(uint32_t room)
@@ -205,8 +213,8 @@ static int empty_entry(struct bucket *bucket)
     return -1;
 }
 
-/* There is always a place: the index is larger than all connections need. Those with halves need four entries, and are
- * let in only while there is room for them, see conn_add(). */
+/* There is always a place: the index is larger than all connections need, as conn_add() lets in no more than
+ * most_halves(). */
 static void index_add(struct conn_table *table, const struct conn *conn, unsigned kind)
 {
     struct tg_tuple tuple = tuple_of_kind(conn, kind);
@@ -295,11 +303,13 @@ static void fill(struct conn *conn, const struct tg_tuple *original, const struc
 struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original, const struct tg_tuple *reply)
 {
     uint32_t count = atomic_load_explicit(&table->count, memory_order_relaxed);
-    if ((flags_of(original, reply) & CONN_HALVES) && count >= table->room / 2)
-        return NULL; /* two more entries than the index was made for: not when it is filling up */
+    bool has_halves = flags_of(original, reply) & CONN_HALVES;
+    if (has_halves && table->halves >= most_halves(table->room))
+        return NULL;
     struct conn *conn = take_slot(table);
     if (conn == NULL)
         return NULL;
+    table->halves += has_halves;
     spin_take(&conn->lock);
     fill(conn, original, reply);
     for (unsigned kind = 0; kind < kinds_of(conn->flags); kind++)
@@ -315,6 +325,7 @@ uint32_t conn_remove(struct conn_table *table, struct conn *conn)
     uint32_t mapping = conn->mapping;
     for (unsigned kind = 0; kind < kinds_of(conn->flags); kind++)
         index_remove(table, conn, kind);
+    table->halves -= !!(conn->flags & CONN_HALVES);
     /* all but the lock and the deadline, which others may look at */
     conn->family = conn->proto = conn->state = conn->flags = 0;
     memset(conn->zone, 0, sizeof conn->zone);
@@ -352,16 +363,17 @@ static void sweep(struct conn_table *table, uint64_t share, bool all, uint32_t t
     }
 }
 
-void conn_sweep(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context)
+void conn_sweep(struct conn_table *table, uint64_t tick, conn_release_fn *release, void *context)
 {
     enum { LONGEST = 1 << 30 }; /* what no timer reaches: after such a jump all is over, whatever the difference says */
-    uint32_t passed = tick - atomic_load_explicit(&table->swept, memory_order_relaxed);
-    bool all = passed >= LONGEST;
-    uint64_t share = table->touched;
+    if (tick <= table->latest)
+        return; /* another worker's clock is ahead of this one's */
+    uint64_t passed = tick - table->latest, share = table->touched;
     if (passed < SWEEP_PERIOD)
         share = share * passed / SWEEP_PERIOD + 1;
-    atomic_store_explicit(&table->swept, tick, memory_order_relaxed);
-    sweep(table, share, all, tick, release, context);
+    table->latest = tick;
+    atomic_store_explicit(&table->swept, (uint32_t)tick, memory_order_relaxed);
+    sweep(table, share, passed >= LONGEST, (uint32_t)tick, release, context);
 }
 
 void conn_sweep_all(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context)

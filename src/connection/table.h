@@ -29,7 +29,9 @@
 #include "tidegate/packet.h"
 
 #define CONN_TICK_SHIFT 24
-#define CONN_SECONDS(s) ((uint32_t)(((uint64_t)(s)*UINT64_C(1000000000) >> CONN_TICK_SHIFT) + 1))
+/* Ticks in which at least `s` seconds pass: one more for the part of a tick cut off here, and one for the part of the
+ * tick that has passed when the timer starts. */
+#define CONN_SECONDS(s) ((uint32_t)(((uint64_t)(s)*UINT64_C(1000000000) >> CONN_TICK_SHIFT) + 2))
 
 enum conn_direction { CONN_ORIGINAL, CONN_REPLY };
 
@@ -118,7 +120,7 @@ static inline struct tg_tuple conn_tuple_out(const struct conn *conn, enum conn_
 
 /* Enter a connection: packets of its beginner come as `original`, the answers to them come as `reply`. The flags are
  * found from the tuples. The caller holds the table and has made sure that neither tuple is there.
- * => the connection, locked, all else zero; or NULL if the table is full */
+ * => the connection, locked, all else zero; or NULL if the table is full, or a quarter of it are CONN_HALVES already */
 struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original, const struct tg_tuple *reply);
 
 /* Take a connection out. The caller holds the table and the connection, and holds neither's slot afterwards.
@@ -126,9 +128,10 @@ struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original,
 uint32_t conn_remove(struct conn_table *table, struct conn *conn);
 
 /* Look through part of the table for connections that are over, in proportion to the time that passed since the last
- * sweep, and take them out; `release` is called with the mapping of each that had one. The caller holds the table. */
+ * sweep, and take them out; `release` is called with the mapping of each that had one. `tick` is not cut to 32 bits:
+ * a jump longer than any timer ends all, one back ends nothing. The caller holds the table. */
 typedef void conn_release_fn(void *context, uint32_t mapping);
-void conn_sweep(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context);
+void conn_sweep(struct conn_table *table, uint64_t tick, conn_release_fn *release, void *context);
 
 /* Look through all of it. */
 void conn_sweep_all(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context);

@@ -219,7 +219,7 @@ static void sweep(struct passage *p)
     struct conn_table *table = p->engine->table;
     if (!conn_sweep_is_due(table, p->tick) || !conn_try_table(table))
         return;
-    conn_sweep(table, p->tick, release_mapping, p->engine);
+    conn_sweep(table, p->engine->workers[p->worker].now >> CONN_TICK_SHIFT, release_mapping, p->engine);
     conn_unlock_table(table);
 }
 

@@ -72,7 +72,7 @@ static struct datagram *set_of(struct fragment_table *table, const struct tg_tup
 
 static bool is_over(const struct datagram *d, uint32_t tick)
 {
-    return !d->used || tick - d->since >= LIFETIME;
+    return !d->used || (int32_t)(tick - d->since) >= LIFETIME; /* another worker's clock may be ahead of this one's */
 }
 
 static struct datagram *find(struct fragment_table *table, const struct tg_tuple *key, uint32_t id, uint8_t zone,

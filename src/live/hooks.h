@@ -10,9 +10,11 @@
  * martian.) POSTROUTING (mangle)  what the router itself sends; and the second half of a translation that PREROUTING
  * began, where both ends change.
  *
- * IPv4 packets are queued whole, since any of them may have to be rewritten; of IPv6 ones the beginning is enough.
- * Loopback is never queued. What is only switched between ports of a bridge is not judged, also where the kernel shows
- * it to these hooks (br_netfilter). There is no bypass: while nobody takes the packets, the kernel drops them.
+ * IPv4 packets are queued whole, since any of them may have to be rewritten: TCP and SCTP as joined packets (whose
+ * checksums are left undone, which only their own protocols can make good later), all others one by one. Of IPv6 ones,
+ * which are never rewritten, the beginning is enough. Loopback is never queued. What is only switched between ports of
+ * a bridge is not judged, also where the kernel shows it to these hooks (br_netfilter). There is no bypass: while
+ * nobody takes the packets, the kernel drops them.
  *
  * The mark takes two bits of the packet's mark, all others are left alone. Packets that come in lose both bits first,
  * so that no one outside can pretend. Rules of other programs that compare marks must have a mask.
@@ -25,6 +27,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "live/queue.h"
 #include "tidegate/addr.h"
 
 enum {
@@ -35,8 +38,8 @@ enum {
 
 /* Which packets go where. Queues of a kind are numbered one after the other. */
 struct hooks_plan {
-    uint16_t whole, head; /* the first queue that takes packets whole, and the first that takes their beginnings */
-    unsigned queues;      /* of each kind */
+    uint16_t first[QUEUE_KINDS];
+    unsigned queues; /* of each kind */
     /* Addresses that count as the router's though the kernel has them on no interface: as the rules file states them.
      * IPv4; others are passed over. */
     const struct tg_prefix *stated;

@@ -9,22 +9,21 @@
 #define TABLE   "tidegate"
 #define SCRATCH "tidegate-try" /* no chain of it is hooked */
 
-static void write_queue(FILE *script, uint16_t first, unsigned queues)
+static void write_queue(FILE *script, const struct hooks_plan *plan, const char *match, enum queue_kind kind)
 {
-    if (queues == 1)
-        fprintf(script, "queue num %u\n", first);
-    else
-        fprintf(script, "queue num %u-%u\n", first, first + queues - 1);
+    uint16_t first = plan->first[kind];
+    fprintf(script, "\t\t%s queue num %u", match, first);
+    if (plan->queues > 1)
+        fprintf(script, "-%u", first + plan->queues - 1);
+    fputc('\n', script);
 }
 
 static void write_queues(FILE *script, const struct hooks_plan *plan, bool ipv6)
 {
-    fputs("\t\tmeta nfproto ipv4 ", script);
-    write_queue(script, plan->whole, plan->queues);
-    if (ipv6) {
-        fputs("\t\tmeta nfproto ipv6 ", script);
-        write_queue(script, plan->head, plan->queues);
-    }
+    write_queue(script, plan, "meta nfproto ipv4 meta l4proto { tcp, sctp }", QUEUE_JOINED);
+    write_queue(script, plan, "meta nfproto ipv4", QUEUE_SINGLE);
+    if (ipv6)
+        write_queue(script, plan, "meta nfproto ipv6", QUEUE_HEADS);
 }
 
 static void begin_chain(FILE *script, const char *name, const char *priority, bool hooked)

@@ -15,6 +15,7 @@
 #define SCRATCH OURS "TRY-" /* chains that nothing enters */
 
 enum { IPV4, IPV6, FAMILIES };
+enum { MATCH_ROOM = 96 };
 
 static const struct xtables {
     const struct hooks_way *way;
@@ -58,9 +59,9 @@ struct writer {
     const char *prefix; /* of our chains' names */
 };
 
-static void write_queue(const struct writer *w, const char *chain, const char *match)
+static void write_queue(const struct writer *w, const char *chain, const char *match, enum queue_kind kind)
 {
-    uint16_t first = w->family == IPV4 ? w->plan->whole : w->plan->head;
+    uint16_t first = w->plan->first[kind];
     fprintf(w->script, "-A %s%s%s -j NFQUEUE ", w->prefix, chain, match);
     if (w->plan->queues == 1)
         fprintf(w->script, "--queue-num %u\n", first);
@@ -68,17 +69,28 @@ static void write_queue(const struct writer *w, const char *chain, const char *m
         fprintf(w->script, "--queue-balance %u:%u\n", first, first + w->plan->queues - 1);
 }
 
+static void write_queues(const struct writer *w, const char *chain, const char *match)
+{
+    static const char *const joined[] = {"tcp", "sctp"};
+    for (size_t i = 0; i < sizeof joined / sizeof *joined && w->family == IPV4; i++) {
+        char narrower[MATCH_ROOM];
+        snprintf(narrower, sizeof narrower, " -p %s%s", joined[i], match);
+        write_queue(w, chain, narrower, QUEUE_JOINED);
+    }
+    write_queue(w, chain, match, w->family == IPV4 ? QUEUE_SINGLE : QUEUE_HEADS);
+}
+
 static void write_raw(const struct writer *w)
 {
     fprintf(w->script, "-A %sPRE -j MARK --set-xmark 0x0/0x%x\n", w->prefix, HOOKS_OWN);
     fprintf(w->script, "-A %sPRE -i lo -j RETURN\n", w->prefix);
-    write_queue(w, "PRE", " -m addrtype --dst-type LOCAL");
+    write_queues(w, "PRE", " -m addrtype --dst-type LOCAL");
     for (size_t i = 0; i < w->plan->stated_count && w->family == IPV4; i++) {
-        char text[TG_ADDR_TEXT], match[TG_ADDR_TEXT + 8];
+        char text[TG_ADDR_TEXT], match[MATCH_ROOM - 16];
         if (w->plan->stated[i].family != TG_IPV4)
             continue;
         snprintf(match, sizeof match, " -d %s", tg_addr_format(TG_IPV4, w->plan->stated[i].addr, text));
-        write_queue(w, "PRE", match);
+        write_queues(w, "PRE", match);
     }
     fprintf(w->script, "-A %sOUT -m mark ! --mark 0x%x/0x%x -j MARK --set-xmark 0x0/0x%x\n", w->prefix, HOOKS_OWN,
             HOOKS_OWN, HOOKS_OWN);
@@ -86,14 +98,14 @@ static void write_raw(const struct writer *w)
 
 static void write_mangle(const struct writer *w)
 {
-    char unjudged[64], unfinished[64];
+    char unjudged[MATCH_ROOM - 16], unfinished[MATCH_ROOM - 16];
     snprintf(unjudged, sizeof unjudged, " -m mark --mark 0x0/0x%x", HOOKS_OWN);
     snprintf(unfinished, sizeof unfinished, " -m mark --mark 0x0/0x%x", HOOKS_JUDGED);
     fprintf(w->script, "-A %sIN -i lo -j RETURN\n", w->prefix);
-    write_queue(w, "IN", unjudged);
-    write_queue(w, "FORWARD", unjudged);
+    write_queues(w, "IN", unjudged);
+    write_queues(w, "FORWARD", unjudged);
     fprintf(w->script, "-A %sPOST -o lo -j RETURN\n", w->prefix);
-    write_queue(w, "POST", unfinished);
+    write_queues(w, "POST", unfinished);
 }
 
 /* ---- what is there ---- */

@@ -29,6 +29,8 @@ enum {
     BUFFER_SHARE = 64, /* … of all memory, the smallest part that this may be */
 };
 
+_Static_assert((int)LIVE_QUEUES == (int)QUEUE_KINDS, "live.h promises so many");
+
 struct live {
     const struct live_config *config;
     sigset_t signals, old_signals;
@@ -162,8 +164,8 @@ static int gather_stated(struct live *live)
 static int find_hooks(struct live *live)
 {
     const struct live_config *config = live->config;
-    live->plan.whole = config->queue;
-    live->plan.head = (uint16_t)(config->queue + config->workers);
+    for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
+        live->plan.first[kind] = (uint16_t)(config->queue + kind * config->workers);
     live->plan.queues = config->workers;
     if (gather_stated(live) != 0) {
         say("%s", strerror(ENOMEM));

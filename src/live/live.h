@@ -17,7 +17,7 @@ enum live_output { LIVE_SILENT, LIVE_TEXT, LIVE_JSON };
 
 enum {
     LIVE_WORKERS_MAX = 64,
-    LIVE_QUEUES = 2, /* kernel queues that each worker takes */
+    LIVE_QUEUES = 3, /* kernel queues that each worker takes */
 };
 
 struct live_config {

@@ -34,14 +34,14 @@ _Static_assert((int)QUEUE_PREROUTING == NF_INET_PRE_ROUTING && (int)QUEUE_POSTRO
 /* One message to sendmsg(): pieces of memory, and which packets it answers. */
 struct part {
     size_t bytes, packets;
-    bool answers[2];  /* any packet of the whole queue, of the head queue */
-    uint32_t last[2]; /* and the last of them */
+    bool answers[QUEUE_KINDS];  /* any packet of that queue */
+    uint32_t last[QUEUE_KINDS]; /* and the last of them */
 };
 
 struct queue {
     struct mnl_socket *socket;
     int fd;
-    uint16_t numbers[2]; /* the whole queue, the head queue */
+    uint16_t numbers[QUEUE_KINDS];
 
     /* Receiving. */
     uint8_t *slots;
@@ -93,8 +93,9 @@ static int configure(struct queue *queue, const struct nlmsghdr *message)
 
 /* Bound, a queue copies nothing yet, which means that the kernel drops what is sent to it; so no packet can come
  * between the answers to these messages. */
-static int bind_queue(struct queue *queue, uint16_t number)
+static int bind_queue(struct queue *queue, enum queue_kind kind)
 {
+    uint16_t number = queue->numbers[kind];
     _Alignas(struct nlmsghdr) char buffer[HEAD_ROOM];
     struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
     message->nlmsg_flags |= NLM_F_ACK;
@@ -105,7 +106,7 @@ static int bind_queue(struct queue *queue, uint16_t number)
     message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
     message->nlmsg_flags |= NLM_F_ACK;
     nfq_nlmsg_cfg_put_qmaxlen(message, QUEUE_ROOM);
-    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(NFQA_CFG_F_GSO));
+    mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(kind == QUEUE_SINGLE ? 0 : NFQA_CFG_F_GSO));
     mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
     return configure(queue, message);
 }
@@ -157,13 +158,12 @@ static int set_options(struct queue *queue, int buffer)
 
 int queue_open(struct queue **opened, const struct queue_config *config, uint16_t *number)
 {
-    *number = config->whole;
+    *number = config->numbers[0];
     struct queue *queue = calloc(1, sizeof *queue);
     if (queue == NULL)
         return -ENOMEM;
     int error = -ENOMEM;
-    queue->numbers[0] = config->whole;
-    queue->numbers[1] = config->head;
+    memcpy(queue->numbers, config->numbers, sizeof queue->numbers);
     queue->slots = malloc((size_t)QUEUE_BATCH * SLOT);
     if (queue->slots == NULL)
         goto fail;
@@ -174,9 +174,9 @@ int queue_open(struct queue **opened, const struct queue_config *config, uint16_
     }
     queue->fd = mnl_socket_get_fd(queue->socket);
     error = set_options(queue, config->buffer);
-    for (size_t i = 0; i < 2 && error == 0; i++) {
-        *number = queue->numbers[i];
-        error = bind_queue(queue, *number);
+    for (int kind = 0; kind < QUEUE_KINDS && error == 0; kind++) {
+        *number = queue->numbers[kind];
+        error = bind_queue(queue, (enum queue_kind)kind);
         if (error == -EPERM && is_taken(*number))
             error = -EBUSY;
     }
@@ -199,10 +199,10 @@ fail:
  * queue_receive() counts. */
 int queue_start(struct queue *queue)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (int kind = 0; kind < QUEUE_KINDS; kind++) {
         _Alignas(struct nlmsghdr) char buffer[HEAD_ROOM];
-        struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue->numbers[i]);
-        nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, i == 0 ? 0xffff : QUEUE_HEAD);
+        struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue->numbers[kind]);
+        nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, kind == QUEUE_HEADS ? QUEUE_HEAD : 0xffff);
         if (mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0)
             return -errno;
     }
@@ -243,7 +243,6 @@ static bool read_packet(const struct nlmsghdr *message, struct queue_packet *pac
         .indev = get_u32(attributes[NFQA_IFINDEX_INDEV]),
         .outdev = get_u32(attributes[NFQA_IFINDEX_OUTDEV]),
         .switched = about.hook == NF_INET_FORWARD && attributes[NFQA_IFINDEX_PHYSOUTDEV] != NULL,
-        .joined = info & NFQA_SKB_GSO,
         .checksum_missing = info & NFQA_SKB_CSUMNOTREADY,
         .checksum_unknown = info & NFQA_SKB_CSUM_NOTVERIFIED,
     };
@@ -349,10 +348,13 @@ static void write_answer(struct queue *queue, uint16_t number, uint32_t last, si
             queue->heads_len += MNL_ALIGNTO;
         }
     }
-    size_t which = number != queue->numbers[0];
-    part->answers[which] = true;
-    part->last[which] = last;
     part->packets += packets;
+    for (int kind = 0; kind < QUEUE_KINDS; kind++) {
+        if (number != queue->numbers[kind])
+            continue;
+        part->answers[kind] = true;
+        part->last[kind] = last;
+    }
 }
 
 static void end_run(struct queue *queue)
@@ -396,12 +398,12 @@ void queue_drop(struct queue *queue, const struct queue_packet *packet)
 static int drop_part(struct queue *queue, const struct part *part)
 {
     queue->unsent += part->packets;
-    for (size_t i = 0; i < 2; i++) {
-        if (!part->answers[i])
+    for (int kind = 0; kind < QUEUE_KINDS; kind++) {
+        if (!part->answers[kind])
             continue;
         _Alignas(struct nlmsghdr) char buffer[HEAD_ROOM];
-        struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_VERDICT_BATCH, queue->numbers[i]);
-        nfq_nlmsg_verdict_put(message, (int)part->last[i], NF_DROP);
+        struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_VERDICT_BATCH, queue->numbers[kind]);
+        nfq_nlmsg_verdict_put(message, (int)part->last[kind], NF_DROP);
         if (mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0)
             return -errno;
     }

@@ -86,14 +86,6 @@ static uint32_t mark_with(uint32_t mark, uint32_t bits)
     return (mark & ~(uint32_t)HOOKS_OWN) | bits;
 }
 
-/* A checksum that was left to the hardware must be right in what goes back. But when the kernel cuts joined UDP packets
- * it makes each one's checksum from the pseudo-header's sum in the field (in joined TCP packets it computes that anew).
- */
-static bool must_fill_checksum(const struct queue_packet *from, const struct tg_packet *packet)
-{
-    return from->checksum_missing && !(from->joined && packet->outer.tuple.proto == TG_PROTO_UDP);
-}
-
 /* Let a packet go on; rewritten, if all of it is here to be sent back. */
 static void let_pass(struct worker *worker, const struct queue_packet *from, struct tg_packet *packet, bool rewritten,
                      uint32_t bits)
@@ -103,7 +95,7 @@ static void let_pass(struct worker *worker, const struct queue_packet *from, str
         queue_drop(worker->queue, from);
         return;
     }
-    if (rewritten && must_fill_checksum(from, packet))
+    if (rewritten && from->checksum_missing)
         tg_packet_fill_checksum(packet);
     queue_accept(worker->queue, from, mark_with(from->mark, bits), rewritten);
 }
@@ -256,11 +248,9 @@ int workers_open(struct workers *workers, const struct live_config *config, int 
     for (unsigned i = 0; i < config->workers; i++) {
         struct worker *worker = &workers->list[workers->count++];
         *worker = (struct worker){.all = workers, .number = i, .reject = {.fds = {-1, -1}}};
-        const struct queue_config queue = {
-            .whole = (uint16_t)(config->queue + i),
-            .head = (uint16_t)(config->queue + config->workers + i),
-            .buffer = buffer,
-        };
+        struct queue_config queue = {.buffer = buffer};
+        for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
+            queue.numbers[kind] = (uint16_t)(config->queue + kind * config->workers + i);
         int error = queue_open(&worker->queue, &queue, number);
         if (error != 0)
             return error;

@@ -88,6 +88,8 @@ static void locate(struct tg_complaints *complaints, struct place place, struct 
     shown->column = complaints->last.column;
     shown->width = width;
     shown->source = complaints->last.source;
+    if (shown->source != NULL)
+        shown->mark = shown->source + (place.at < line_end ? place.at - whole.at : whole.len);
 }
 
 COMPLAINT_PRINTF(5, 0)
@@ -106,7 +108,7 @@ static void add(struct tg_complaints *complaints, enum tg_severity severity, con
     }
     char message[1024];
     vsnprintf(message, sizeof message, format, args);
-    struct tg_complaint shown = {.severity = severity, .width = 1, .source = ""};
+    struct tg_complaint shown = {.severity = severity, .width = 1, .source = "", .mark = ""};
     shown.message = arena_text(&complaints->strings, message, strlen(message));
     shown.file = arena_text(&complaints->strings, path, strlen(path));
     if (place.text != NULL)
@@ -229,41 +231,59 @@ static void put_safe(struct sink *sink, const char *text)
     }
 }
 
-/* The part of a long line that is shown: this many characters before the mark, and in all. */
+/* The part of a long line that is shown: this many characters before the mark, and in all. A line may have megabytes,
+ * and thousands of complaints. */
 #define SHOWN_BEFORE 60
 #define SHOWN_WIDEST 160
+
+/* => how many bytes the first `most` characters take, or fewer if there are fewer */
+static size_t bytes_of(const char *source, size_t most)
+{
+    size_t n = 0;
+    uint32_t character;
+    for (; most > 0 && source[n] != '\0'; most--) {
+        unsigned len = text_character(source + n, strnlen(source + n, 4), &character);
+        n += len > 0 ? len : 1;
+    }
+    return n;
+}
+
+/* => the beginning of the character that ends before `at` */
+static const char *character_before(const char *source, const char *at)
+{
+    uint32_t character;
+    for (unsigned len = 4; len > 1; len--) {
+        if (at - source >= (ptrdiff_t)len && text_character(at - len, len, &character) == len)
+            return at - len;
+    }
+    return at - 1;
+}
+
+/* Where the shown part of a line begins. */
+static const char *shown_from(const struct tg_complaint *complaint)
+{
+    const char *at = complaint->mark;
+    if (complaint->source[bytes_of(complaint->source, SHOWN_WIDEST)] == '\0')
+        return complaint->source;
+    for (unsigned i = 0; i < SHOWN_BEFORE && at > complaint->source; i++)
+        at = character_before(complaint->source, at);
+    return at;
+}
 
 /* The source line and the mark below it. Tabs stay tabs in both, so that the mark stands right whatever their width. */
 static void put_source(struct sink *sink, const struct tg_complaint *complaint, const char *colour, const char *plain)
 {
-    const char *source = complaint->source;
-    size_t len = strlen(source), used, at = 0;
-    uint32_t first = 1, last = text_characters(source, len);
-    if (last > SHOWN_WIDEST) {
-        if (complaint->column > SHOWN_BEFORE)
-            first = complaint->column - SHOWN_BEFORE;
-        last = first + SHOWN_WIDEST - 1;
-    }
+    const char *from = shown_from(complaint);
+    size_t len = bytes_of(from, SHOWN_WIDEST), before = (size_t)(complaint->mark - from), used;
     char out[4];
-    for (uint32_t column = 1; at < len && column <= last; column++, at += used) {
-        size_t n = show(out, source + at, len - at, false, &used);
-        if (column >= first)
-            put(sink, out, n);
-    }
+    for (size_t at = 0; at < len; at += used)
+        put(sink, out, show(out, from + at, len - at, false, &used));
     put_text(sink, "\n");
-
-    at = 0;
-    for (uint32_t column = 1; column < complaint->column; column++, at += used) {
-        used = 0;
-        size_t n = at < len ? show(out, source + at, len - at, true, &used) : 1;
-        if (used == 0)
-            *out = ' ';
-        if (column >= first)
-            put(sink, out, n);
-    }
+    for (size_t at = 0; at < before; at += used)
+        put(sink, out, show(out, from + at, before - at, true, &used));
     put_text(sink, colour);
-    uint32_t shown = last >= complaint->column ? last - complaint->column + 1 : 1;
-    for (uint32_t i = 0; i < complaint->width && i < shown; i++)
+    uint32_t room = len > before ? text_characters(complaint->mark, len - before) : 1;
+    for (uint32_t i = 0; i < complaint->width && i < room; i++)
         put_text(sink, "^");
     put_text(sink, plain);
     put_text(sink, "\n");

@@ -8,9 +8,9 @@ import socket
 import sys
 import threading
 
-from live import LIMIT, RULES, SNAPSHOT, Echo, Failure, expect, main, scenario
+from live import LIMIT, RULES, SNAPSHOT, Echo, expect, main, scenario
 
-OPEN = RULES + 'forward tcp,udp port 5201 from wan home to camera\nforward tcp port 9000 from wan home to camera port 7000\n'
+OPEN = RULES + 'forward tcp port 5201 from wan home to camera\nforward tcp port 9000 from wan home to camera port 7000\n'
 MEGABYTE = 1 << 20
 
 
@@ -77,27 +77,6 @@ def five_hundred_short_connections_go_out(scene):
             expect(client.recv(100) == b'%d' % number, f'connection {number} got another echo')
     parallel(one, range(500))
     expect(len(set(echo.peers)) == 500 and {a for a, _ in echo.peers} == {'203.0.113.1'}, 'the server saw other clients')
-
-
-@scenario(OPEN, '--workers', '2', wire=False)
-def quiet_connections_outlive_a_busy_time(scene):
-    """Workers' clocks differ a little: that must not make any of them think that a connection's time is over."""
-    Echo(scene, 'camera', 7000)
-    Echo(scene, 'web', 7000)
-    ends = [('home', '203.0.113.1', 9000), ('phone', '198.51.100.80', 7000)]
-    quiet = [scene.connect(*ends[number % 2]) for number in range(100)]
-    scene.spawn('camera', 'iperf3', '-s')
-    scene.wait_port('camera', 5201)
-    busy = scene.run('home', 'iperf3', '-c', '203.0.113.1', '-u', '-b', '50M', '-l', '64', '-P', '8', '--bidir', '-t', '3')
-    expect(busy.returncode == 0, f'iperf3: {busy.stdout} {busy.stderr}')
-    for number, client in enumerate(quiet):
-        with client:
-            client.settimeout(2)
-            client.sendall(b'%d' % number)
-            try:
-                expect(client.recv(100) == b'%d' % number, f'connection {number} got another echo')
-            except TimeoutError:
-                raise Failure(f'connection {number} of {len(quiet)} is dead') from None
 
 
 def carry(sender, receiver, size):

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """The command line of replay: options, complaints, exit statuses, the report's shape."""
 import json
+import os
+import pty
 import subprocess
 import sys
+import threading
+import time
 
 sys.dont_write_bytecode = True
 from lab import RULES, TIDEGATE, Replay, expect, main, pcap, replay, same, tcp, test, udp  # noqa: E402
@@ -186,6 +190,43 @@ def output_without_room():
         done = subprocess.run([TIDEGATE, 'replay', 'test.rules', 'in.pcap'], stdout=full, stderr=subprocess.PIPE, timeout=60,
                               check=False)
     same(done.returncode, 3, 'exit status')
+
+
+@test
+def progress():
+    """A long run shows on a terminal how far it is, and leaves no trace of it there."""
+    def shown(stdout):
+        with open('test.rules', 'w', encoding='utf-8') as f:
+            f.write(RULES)
+        data = pcap('in.pcap', [PACKETS[2]] * 5000)
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([TIDEGATE, 'replay', 'test.rules', '-'], stdin=subprocess.PIPE, stderr=theirs,
+                              stdout=theirs if stdout == 'terminal' else subprocess.DEVNULL) as process:
+            os.close(theirs)
+            reader = threading.Thread(target=read_all, args=(ours,))
+            reader.start()
+            process.stdin.write(data)
+            process.stdin.flush()
+            time.sleep(1.2)  # it begins to tell after a second
+            process.stdin.write(data[24:])
+            process.stdin.close()
+            same(process.wait(60), 0, 'exit status')
+        reader.join(60)
+        return b''.join(said)
+
+    def read_all(terminal):
+        said.clear()
+        try:
+            while part := os.read(terminal, 65536):
+                said.append(part)
+        except OSError:  # the other end is closed
+            pass
+        os.close(terminal)
+
+    said = []
+    words = shown('elsewhere')
+    expect(b'\r\x1b[K8192 packets' in words and words.endswith(b'\r\x1b[K'), f'it showed {words!r}')
+    expect(b'\x1b[K' not in shown('terminal'), 'progress among the lines of the report')
 
 
 @test

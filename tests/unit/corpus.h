@@ -14,53 +14,6 @@ struct sample {
 
 enum { SAMPLES_MOST = 64 };
 
-static inline struct bytes with_ipv4_options(struct bytes b)
-{
-    static const uint8_t options[] = {0x94, 4, 0, 0, 1, 1, 1, 0}; /* router alert, then padding */
-    insert(&b, 20, options, sizeof options);
-    b.at[0] += 2;
-    seal(&b);
-    return b;
-}
-
-static inline struct bytes with_padding(struct bytes b, uint32_t n)
-{
-    memset(b.at + b.len, 0xa5, n);
-    b.len += n;
-    return b;
-}
-
-static inline struct bytes with_extension(struct bytes b, uint8_t type, const uint8_t *body, uint32_t units)
-{
-    add_extension(&b, type, body, units);
-    return b;
-}
-
-/* An IPv4 fragment with `n` bytes of transport header and data, from `offset` bytes on. */
-static inline struct bytes fragment_of(struct bytes b, uint32_t offset, uint32_t n, bool more)
-{
-    memmove(b.at + 20, b.at + 20 + offset, n);
-    b.len = 20 + n;
-    put16(b.at + 6, offset / 8 | (more ? 0x2000 : 0));
-    put16(b.at + 2, b.len);
-    put16(b.at + 10, 0);
-    put16(b.at + 10, ~naive_sum(b.at, 20, 0) & 0xffff);
-    return b;
-}
-
-/* The same for IPv6: the fragment header is put in. */
-static inline struct bytes fragment6_of(struct bytes b, uint32_t offset, uint32_t n, bool more)
-{
-    uint8_t header[8] = {b.at[6], 0, 0, 0, 0, 0, 0x12, 0x34};
-    put16(header + 2, offset | more);
-    memmove(b.at + 40, b.at + 40 + offset, n);
-    b.len = 40 + n;
-    insert(&b, 40, header, 8);
-    b.at[6] = 44;
-    put16(b.at + 4, b.len - 40);
-    return b;
-}
-
 static inline size_t samples(struct sample *s)
 {
     static const char *const a = "192.0.2.1:1000 > 198.51.100.2:80", *const a6 =

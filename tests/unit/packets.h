@@ -392,6 +392,53 @@ static inline void add_extension(struct bytes *b, uint8_t type, const uint8_t *b
     seal(b);
 }
 
+static inline struct bytes with_ipv4_options(struct bytes b)
+{
+    static const uint8_t options[] = {0x94, 4, 0, 0, 1, 1, 1, 0}; /* router alert, then padding */
+    insert(&b, 20, options, sizeof options);
+    b.at[0] += 2;
+    seal(&b);
+    return b;
+}
+
+static inline struct bytes with_padding(struct bytes b, uint32_t n)
+{
+    memset(b.at + b.len, 0xa5, n);
+    b.len += n;
+    return b;
+}
+
+static inline struct bytes with_extension(struct bytes b, uint8_t type, const uint8_t *body, uint32_t units)
+{
+    add_extension(&b, type, body, units);
+    return b;
+}
+
+/* An IPv4 fragment with `n` bytes of transport header and data, from `offset` bytes on. */
+static inline struct bytes fragment_of(struct bytes b, uint32_t offset, uint32_t n, bool more)
+{
+    memmove(b.at + 20, b.at + 20 + offset, n);
+    b.len = 20 + n;
+    put16(b.at + 6, offset / 8 | (more ? 0x2000 : 0));
+    put16(b.at + 2, b.len);
+    put16(b.at + 10, 0);
+    put16(b.at + 10, ~naive_sum(b.at, 20, 0) & 0xffff);
+    return b;
+}
+
+/* The same for IPv6: the fragment header is put in. */
+static inline struct bytes fragment6_of(struct bytes b, uint32_t offset, uint32_t n, bool more)
+{
+    uint8_t header[8] = {b.at[6], 0, 0, 0, 0, 0, 0x12, 0x34};
+    put16(header + 2, offset | more);
+    memmove(b.at + 40, b.at + 40 + offset, n);
+    b.len = 40 + n;
+    insert(&b, 40, header, 8);
+    b.at[6] = 44;
+    put16(b.at + 4, b.len - 40);
+    return b;
+}
+
 /* ---- looking ---- */
 
 /* "SRC:PORT > DST:PORT" as the bytes have it; an identifier of an ICMP query is on neither side, so it stands behind as
@@ -405,7 +452,8 @@ static inline const char *ends_of(const uint8_t *ip, uint32_t len, char buf[stat
     inet_ntop(is_ipv4 ? AF_INET : AF_INET6, ip + (is_ipv4 ? 16 : 24), dst, sizeof dst);
     uint32_t at = find_transport(ip, len, &proto);
     const uint8_t *t = ip + at;
-    if (tg_proto_has_ports(proto) && len >= at + 4)
+    bool is_later = is_ipv4 && (get16(ip + 6) & 0x1fff) != 0;
+    if (tg_proto_has_ports(proto) && len >= at + 4 && !is_later)
         snprintf(buf, 160, is_ipv4 ? "%s:%u > %s:%u" : "[%s]:%u > [%s]:%u", src, get16(t), dst, get16(t + 2));
     else if (proto == TG_PROTO_ICMP && len >= at + 8 && (t[0] == 0 || t[0] == 8 || (t[0] >= 13 && t[0] <= 18)))
         snprintf(buf, 160, "%s > %s id %u", src, dst, get16(t + 4));

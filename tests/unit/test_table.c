@@ -298,6 +298,7 @@ static void sweep(struct conn_table *table, uint64_t tick, struct released *r)
 static struct conn_table *staggered(uint32_t first)
 {
     struct conn_table *table = conn_table_new(ROOM, secret);
+    sweep(table, (uint64_t)first - 1000, NULL); /* time begins */
     for (uint32_t n = 0; n < ROOM; n++) {
         struct tg_tuple original, reply;
         make_tuples(n * 3, &original, &reply);
@@ -312,13 +313,12 @@ static struct conn_table *staggered(uint32_t first)
 /* Swept tick by tick, what is over goes within two seconds, and nothing else. */
 TEST(sweeping_takes_what_is_over_and_nothing_else)
 {
-    static const uint32_t starts[] = {1000, UINT32_MAX - 150, 0x7fffffff - 100};
+    static const uint32_t starts[] = {2000, UINT32_MAX - 150, 0x7fffffff - 100};
     for (size_t i = 0; i < COUNT(starts); i++) {
         static struct released r;
         memset(&r, 0, sizeof r);
         struct conn_table *table = staggered(starts[i]);
         const uint32_t slack = CONN_SECONDS(2) + 1;
-        sweep(table, starts[i] - 1, &r);
         for (uint32_t t = 0; t < ROOM + slack; t++) {
             sweep(table, (uint64_t)starts[i] + t, &r);
             for (uint32_t n = 0; n < ROOM; n++) {
@@ -337,9 +337,9 @@ TEST(sweeping_takes_what_is_over_and_nothing_else)
 TEST(sweeping_all_of_it)
 {
     static struct released r;
-    struct conn_table *table = staggered(1000);
+    struct conn_table *table = staggered(2000);
     conn_lock_table(table);
-    conn_sweep_all(table, 1000 + 99, note_release, &r);
+    conn_sweep_all(table, 2000 + 99, note_release, &r);
     conn_unlock_table(table);
     assert_int_equal(r.count, 100);
     assert_int_equal(conn_count(table), ROOM - 100);
@@ -353,7 +353,7 @@ TEST(a_sweep_with_an_earlier_clock_takes_nothing)
     struct conn_table *table = staggered(100000);
     sweep(table, 99000, &r);
     assert_int_equal(r.count, 0);
-    for (uint32_t back = 1; back < 1000; back *= 3) {
+    for (uint32_t back = 1; back < 90000; back *= 3) {
         sweep(table, 99000 - back, &r);
         assert_int_equal(r.count, 0);
         assert_int_equal(conn_count(table), ROOM);
@@ -369,13 +369,11 @@ TEST(a_jump_of_years_ends_all)
         static struct released r;
         memset(&r, 0, sizeof r);
         struct conn_table *table = staggered(100000);
-        sweep(table, 100000, &r);
-        uint32_t before = r.count;
         uint64_t tick = 100000 + (days[i] * UINT64_C(86400) * 1000000000 >> CONN_TICK_SHIFT);
         assert_true(conn_sweep_is_due(table, (uint32_t)tick));
         sweep(table, tick, &r);
         if (conn_count(table) != 0)
-            fail_msg("%u days: %u of %u are left", days[i], conn_count(table), ROOM - before);
+            fail_msg("%u days: %u are left", days[i], conn_count(table));
         conn_table_free(table);
     }
 }
