@@ -27,8 +27,9 @@ static enum tcp_event event_of(uint8_t flags)
     return flags & TG_TCP_FIN ? EVENT_FIN : EVENT_ACK;
 }
 
-/* What becomes of the state. STAY: passes without a trace; REFUSED and BEGIN as the judgements. */
-enum { STAY = TCP_STATES, REFUSED, BEGIN };
+/* What becomes of the state. STAY: a SYN is tolerated, what else there is passes; ANSWER: see follow_repeated_answer();
+ * REFUSED and BEGIN as the judgements. */
+enum { STAY = TCP_STATES, ANSWER, REFUSED, BEGIN };
 
 /* Resets are judged apart: see follow_reset(). */
 static const uint8_t machine[TCP_STATES][2][EVENTS] = {
@@ -46,7 +47,7 @@ static const uint8_t machine[TCP_STATES][2][EVENTS] = {
         {{STAY, /*             repeated: its answer was lost */
           TCP_ESTABLISHED, /*                      the second of a simultaneous open */
           TCP_FIN_ORIGINAL, TCP_ESTABLISHED},
-         {STAY, STAY, /*                           repeated: the acknowledgement was lost */
+         {STAY, ANSWER, /*                         repeated, or the second of a simultaneous open */
           TCP_FIN_REPLY, /*                                          closed at once: a server that is full */
           STAY /*                                                                     data before the handshake's end */}},
     [TCP_ESTABLISHED] = {{STAY, STAY, TCP_FIN_ORIGINAL, TCP_ESTABLISHED}, {STAY, STAY, TCP_FIN_REPLY, TCP_ESTABLISHED}},
@@ -60,6 +61,8 @@ static const uint8_t machine[TCP_STATES][2][EVENTS] = {
 /* The scale byte of a side: whether its SYN carried the option, and the shift. Windows are scaled only if both SYNs
  * did. */
 enum { SCALE_OFFERED = 0x80, SCALE_SHIFT = 0x0f };
+
+enum { LARGEST_WINDOW = 1 << 30 }; /* RFC 7323 2.3 */
 
 static uint32_t window_of(const struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
 {
@@ -99,6 +102,17 @@ void tcp_open(struct conn *conn, const struct tg_packet *packet)
     conn->scale[CONN_REPLY] = 0;
 }
 
+/* The other side begins with this answer. */
+static void take_answer(struct conn *conn, const struct tg_packet *packet)
+{
+    struct conn_side *asker = &conn->side[CONN_ORIGINAL], *answerer = &conn->side[CONN_REPLY];
+    begin_side(conn, CONN_REPLY, packet, packet->tcp.flags & TG_TCP_ACK ? packet->tcp.ack : asker->limit - 1);
+    answerer->limit = answerer->end + asker->window;
+    asker->acked = packet->tcp.seq;
+    if (packet->tcp.flags & TG_TCP_ACK)
+        asker->limit = packet->tcp.ack + answerer->window;
+}
+
 /* The answer to a SYN must acknowledge it, all or part of the data that came with it, and nothing else. */
 static bool is_answer(const struct conn_side *asker, const struct tg_packet *packet)
 {
@@ -108,15 +122,25 @@ static bool is_answer(const struct conn_side *asker, const struct tg_packet *pac
 /* The other side's first segment. */
 static enum tcp_judgement follow_answer(struct conn *conn, uint8_t next, const struct tg_packet *packet)
 {
-    struct conn_side *asker = &conn->side[CONN_ORIGINAL], *answerer = &conn->side[CONN_REPLY];
-    if (next == TCP_SYN_RECEIVED && !is_answer(asker, packet))
+    if (next == TCP_SYN_RECEIVED && !is_answer(&conn->side[CONN_ORIGINAL], packet))
         return TCP_REFUSE;
-    begin_side(conn, CONN_REPLY, packet, packet->tcp.flags & TG_TCP_ACK ? packet->tcp.ack : asker->limit - 1);
-    answerer->limit = answerer->end + asker->window;
-    asker->acked = packet->tcp.seq;
-    if (next == TCP_SYN_RECEIVED)
-        asker->limit = packet->tcp.ack + answerer->window;
+    take_answer(conn, packet);
     conn->state = next;
+    return TCP_PASS;
+}
+
+/* The answer again, before the beginner has acknowledged it: repeated, because it was lost; or another one, from a host
+ * that keeps no memory of the first (SYN cookies, RFC 4987 3.6): then the later counts, as it will for the beginner. In
+ * a simultaneous open it tells the window. */
+static enum tcp_judgement follow_repeated_answer(struct conn *conn, const struct tg_packet *packet)
+{
+    struct conn_side *asker = &conn->side[CONN_ORIGINAL], *answerer = &conn->side[CONN_REPLY];
+    if (packet->tcp.ack != asker->end && packet->tcp.ack != answerer->acked)
+        return TCP_TOLERATE;
+    if (packet->tcp.seq == asker->acked || packet->tcp.seq + 1 == asker->acked)
+        advance(&asker->limit, packet->tcp.ack + answerer->window);
+    else
+        take_answer(conn, packet);
     return TCP_PASS;
 }
 
@@ -125,13 +149,16 @@ static enum tcp_judgement follow_opening(struct conn *conn, enum conn_direction 
                                          const struct tg_packet *packet)
 {
     if (direction == CONN_ORIGINAL) {
+        struct conn_side *asker = &conn->side[CONN_ORIGINAL], before = *asker;
         tcp_open(conn, packet);
+        if (asker->limit == before.limit)
+            advance(&asker->end, before.end); /* the same SYN, repeated without its data: RFC 7413 4.1.3 */
         return TCP_PASS;
     }
     if (next != STAY)
         return follow_answer(conn, next, packet);
     conn->side[CONN_REPLY].acked = packet->tcp.ack; /* the reset that answers a challenge will have this number */
-    return TCP_PASS;
+    return TCP_TOLERATE;
 }
 
 /* RFC 5961 3.2: exactly what the receiver expects next. It is what the receiver has acknowledged last, or, if that
@@ -154,11 +181,12 @@ static enum tcp_judgement follow_reset(struct conn *conn, enum conn_direction di
 static bool is_in_window(const struct conn_side *sender, const struct conn_side *receiver,
                          const struct tg_packet *packet)
 {
-    enum { LEAST_ACK_WINDOW = 66000 }; /* van Rooij's: acknowledgements may be old by a full unscaled window */
+    enum { LEAST = 66000 }; /* van Rooij's: what comes late may be old by a full unscaled window */
     uint32_t seq = packet->tcp.seq, ack = packet->tcp.ack;
-    uint32_t old = sender->window > LEAST_ACK_WINDOW ? sender->window : LEAST_ACK_WINDOW;
-    return !is_after(seq, sender->limit) && !is_before(end_of(packet), sender->end - receiver->window) &&
-           !is_after(ack, receiver->end) && !is_before(ack, receiver->end - old);
+    uint32_t old_data = receiver->window > LEAST ? receiver->window : LEAST;
+    uint32_t old_ack = sender->window > LEAST ? sender->window : LEAST;
+    return !is_after(seq, sender->limit) && !is_before(end_of(packet), sender->end - old_data) &&
+           !is_after(ack, receiver->end) && !is_before(ack, receiver->end - old_ack);
 }
 
 /* What a good segment tells of both sides. */
@@ -170,8 +198,9 @@ static void learn(struct conn *conn, enum conn_direction direction, const struct
         sender->window = window;
     advance(&sender->acked, packet->tcp.ack);
     advance(&receiver->limit, packet->tcp.ack + (window == 0 ? 1 : window)); /* a closed window is probed with a byte */
-    if (is_after(end, sender->limit))
-        receiver->window += end - sender->limit; /* it took more than it was seen to offer */
+    uint32_t offered = is_after(sender->end, sender->limit) ? sender->end : sender->limit;
+    if (is_after(end, offered) && receiver->window < LARGEST_WINDOW)
+        receiver->window += end - offered; /* it is sent more than it was seen to offer */
     advance(&sender->end, end);
 }
 
@@ -192,8 +221,10 @@ enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, 
         return TCP_BEGIN;
     if (conn->state == TCP_SYN_SENT)
         return follow_opening(conn, direction, next, packet);
+    if (next == ANSWER)
+        return follow_repeated_answer(conn, packet);
     if ((packet->tcp.flags & TG_TCP_SYN) && next == STAY)
-        return TCP_PASS;
+        return TCP_TOLERATE;
     if (!is_in_window(&conn->side[direction], &conn->side[!direction], packet))
         return TCP_REFUSE;
     learn(conn, direction, packet);

@@ -5,13 +5,14 @@
  * told from its own segments (struct conn_side), and a segment is good if
  *
  *   I    it does not begin beyond the window that the other side announced:         seq <= limit
- *   II   it does not end before what that window could still want repeated:         end >= own end - other's window
+ *   II   it does not end before what that window could still want repeated:         end >= own end - largest window
  *   III  it does not acknowledge what was never sent:                               ack <= other's end
  *   IV   nor what was acknowledged long ago:                                        ack >= other's end - largest window
  *
  * Lost, repeated and reordered segments satisfy all four. A reset must do more: it counts only with exactly the
  * sequence number that its receiver expects (RFC 5961 section 3), as far as that can be told from here. A SYN within a
- * synchronised connection passes and changes nothing: the receiver answers it with a challenge (RFC 5961 section 4).
+ * synchronised connection passes and changes nothing, not even the time that the connection has left: the receiver
+ * answers it with a challenge (RFC 5961 section 4).
  */
 #ifndef CONNECTION_TCP_H
 #define CONNECTION_TCP_H
@@ -37,9 +38,10 @@ enum tcp_state {
 };
 
 enum tcp_judgement {
-    TCP_PASS,   /* belongs to the connection */
-    TCP_REFUSE, /* does not: outside the window, or impossible in this state */
-    TCP_BEGIN,  /* a SYN on the ports of a connection that is over: a new one begins */
+    TCP_PASS,     /* belongs to the connection */
+    TCP_TOLERATE, /* passes for its receiver to judge, and is no sign of life: anybody may have sent it */
+    TCP_REFUSE,   /* does not belong to it: outside the window, or impossible in this state */
+    TCP_BEGIN,    /* a SYN on the ports of a connection that is over: a new one begins */
 };
 
 /* Whether a segment may begin a connection: a SYN without ACK. */
@@ -48,7 +50,7 @@ bool tcp_is_opening(const struct tg_packet *packet);
 /* The first segment of a new connection, which tcp_is_opening(). */
 void tcp_open(struct conn *conn, const struct tg_packet *packet);
 
-/* A segment on a known connection, which the caller holds. The connection changes only with TCP_PASS. */
+/* A segment on a known connection, which the caller holds. Its state changes only with TCP_PASS. */
 enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet);
 
 /* The word for a state ("established"), for people. */

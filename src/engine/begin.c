@@ -14,6 +14,7 @@ struct decision {
     uint32_t statement; /* or TG_NO_STATEMENT: the default */
     bool is_forward;    /* decided by a forward statement */
     bool is_hairpin;
+    bool is_redirected;     /* a forward has taken it: `inside` has another destination than the packet */
     struct tg_tuple inside; /* the packet as the device that gets it will see it, but for the source */
     uint8_t zone_in, zone_out;
 };
@@ -38,6 +39,7 @@ static void decide(const struct passage *p, struct policy_key *key, struct decis
     key->forward = POLICY_NONE;
     if (key->tuple->family == TG_IPV4 && key->kind != TG_TRANSPORT_NOTICE && key->zone_in != TG_ZONE_ROUTER)
         key->forward = policy_find_forward(policy, network, key, &d->is_hairpin, p->step, p->context, p->verdict);
+    d->is_redirected = key->forward != POLICY_NONE;
     if (key->forward != POLICY_NONE) {
         const struct policy_forward *forward = policy_forward(policy, key->forward);
         d->inside.dst = forward->host;
@@ -67,10 +69,9 @@ static bool source_address(const struct passage *p, const struct decision *d, st
     *source = t->src;
     if (t->family != TG_IPV4 || tg_addr_is_unspecified(t->src) || tg_addr_is_group(TG_IPV4, t->dst))
         return true;
-    bool is_forwarded = !tg_addr_equal(t->dst, p->packet->outer.tuple.dst);
     if (d->zone_in == d->zone_out) {
         /* a forward back into the client's own network: the answer must come back through here */
-        if (!is_forwarded || !tg_network_is_behind(network, d->zone_out, TG_IPV4, t->src))
+        if (!d->is_redirected || !tg_network_is_behind(network, d->zone_out, TG_IPV4, t->src))
             return true;
         return tg_network_own_address(network, d->zone_out, TG_IPV4, t->dst, source);
     }
@@ -323,24 +324,30 @@ bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *acti
 {
     struct tg_tuple original = conn_tuple(conn, CONN_ORIGINAL), out = conn_tuple_out(conn, CONN_ORIGINAL);
     bool is_query = conn->proto == TG_PROTO_ICMP || conn->proto == TG_PROTO_ICMP6;
+    struct tg_verdict aside = *p->verdict;
     struct passage silent = *p;
     struct decision d;
+    struct tg_addr source;
     struct policy_key key = {
         .tuple = &original,
         .kind = is_query ? TG_TRANSPORT_QUERY : p->packet->kind,
         .type = is_query ? (uint8_t)original.dport : 0, /* the side that answers has the question's type as its port */
         .zone_in = conn->zone[CONN_ORIGINAL],
-        .zone_out = conn->zone[CONN_REPLY],
+        /* what was forwarded may now be for the router */
+        .zone_out = conn->flags & CONN_DESTINATION ? TG_ZONE_NONE : conn->zone[CONN_REPLY],
     };
     silent.step = NULL; /* an old judgement repeated is no step of this packet's */
+    silent.verdict = &aside;
     decide(&silent, &key, &d);
     *action = d.action;
     *statement = d.statement;
     if (d.action != TG_ACCEPT || !tg_addr_equal(d.inside.dst, out.dst) || d.inside.dport != out.dport)
         return false;
-    bool has_source =
-        tg_addr_equal(original.src, out.src) || tg_network_is_own(p->load->network, d.zone_out, TG_IPV4, out.src);
-    if (!has_source)
+    if (!source_address(&silent, &d, &source))
+        return false;
+    bool is_translated = !tg_addr_equal(original.src, out.src);
+    if (is_translated ? !tg_network_is_own(p->load->network, d.zone_out, TG_IPV4, out.src)
+                      : !tg_addr_equal(original.src, source))
         return false;
     conn->generation = p->load->generation;
     conn->statement = d.statement;

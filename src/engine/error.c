@@ -8,6 +8,16 @@
 #include "engine/inside.h"
 #include "translate/rewrite.h"
 
+/* An error is a packet of the connection that it speaks of: it passes as long as that does. What the new rules refuse
+ * is left to the connection's own next packet to end. */
+static bool is_alive(struct passage *p, struct conn *conn)
+{
+    enum tg_action action;
+    uint32_t statement;
+    return !conn_is_over(conn, p->tick) &&
+           (conn->generation == p->load->generation || is_still_allowed(p, conn, &action, &statement));
+}
+
 static void pass_error(struct passage *p, const struct conn *conn, uint8_t zone_out)
 {
     p->verdict->zone_out = zone_out;
@@ -30,11 +40,11 @@ static bool judge_own_error(struct passage *p)
     struct conn *conn = conn_find(p->engine->table, quote, &direction);
     if (conn == NULL)
         return false;
-    bool is_alive = !conn_is_over(conn, p->tick);
-    if (is_alive)
+    bool passes = is_alive(p, conn);
+    if (passes)
         pass_error(p, conn, conn->zone[direction]);
     conn_unlock(conn);
-    return is_alive;
+    return passes;
 }
 
 /* Where an error of direction d leaves to, and with which source. One from a host on the way keeps that host's address
@@ -61,6 +71,13 @@ static void translate_error(struct passage *p, const struct conn *conn, enum con
 void judge_error(struct passage *p)
 {
     enum conn_direction direction;
+    const struct tg_tuple *outer = &p->packet->outer.tuple;
+    bool is_spoofed = tg_network_is_spoofed(p->load->network, p->verdict->zone_in, outer->family, outer->src);
+    passage_tell(p, TG_STEP_SPOOF, !is_spoofed, TG_NO_STATEMENT, NULL);
+    if (is_spoofed) {
+        conclude(p, TG_DROP, TG_REASON_SPOOFED, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return;
+    }
     if (!p->packet->quoted) {
         refuse_error(p);
         return;
@@ -69,14 +86,14 @@ void judge_error(struct passage *p)
     struct conn *conn = conn_find(p->engine->table, &about, &direction);
     passage_tell(p, TG_STEP_CONNECTION, conn != NULL, TG_NO_STATEMENT, NULL);
     if (conn == NULL) {
-        if (p->verdict->zone_in == TG_ZONE_ROUTER)
-            judge_own_error(p);
-        else
+        if (p->verdict->zone_in != TG_ZONE_ROUTER)
             refuse_error(p);
+        else if (!judge_own_error(p))
+            judge_new(p);
         return;
     }
     bool is_from_there = p->verdict->zone_in == conn->zone[direction] || p->verdict->zone_in == TG_ZONE_ROUTER;
-    if (conn_is_over(conn, p->tick) || !is_from_there || !tg_addr_equal(p->packet->outer.tuple.dst, about.dst)) {
+    if (!is_from_there || !tg_addr_equal(outer->dst, about.dst) || !is_alive(p, conn)) {
         conn_unlock(conn);
         refuse_error(p);
         return;
@@ -128,8 +145,9 @@ bool is_copy(struct passage *p)
         p->verdict->zone_in = TG_ZONE_ROUTER;
         p->verdict->zone_out = conn->zone[direction];
         p->verdict->as_it_stands = true;
+        bool is_current = conn->generation == p->load->generation; /* else its statement is one of an older load */
         conclude(p, TG_ACCEPT, is_error ? TG_REASON_RELATED : TG_REASON_ESTABLISHED,
-                 is_error ? TG_STATE_RELATED : TG_STATE_ESTABLISHED, conn->statement);
+                 is_error ? TG_STATE_RELATED : TG_STATE_ESTABLISHED, is_current ? conn->statement : TG_NO_STATEMENT);
     }
     conn_unlock(conn);
     return is;

@@ -112,6 +112,16 @@ static bool is_astray(const struct passage *p, const struct conn *conn, enum con
            tg_network_is_spoofed(p->load->network, p->verdict->zone_in, t->family, t->src);
 }
 
+/* What a packet is to the connection that its tuple names. */
+static enum tcp_judgement follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+{
+    if (conn->proto == TG_PROTO_TCP)
+        return tcp_follow(conn, direction, packet);
+    if (packet->kind == TG_TRANSPORT_QUERY && packet->icmp.is_answer != (direction == CONN_REPLY))
+        return TCP_REFUSE; /* an identifier that is the number of a type makes a question look like an answer */
+    return TCP_PASS;
+}
+
 bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direction)
 {
     struct tg_tuple tuple = p->packet->outer.tuple;
@@ -128,22 +138,22 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     }
     if (is_refused_now(p, conn))
         return true;
-    if (conn->proto == TG_PROTO_TCP) {
-        enum tcp_judgement judgement = tcp_follow(conn, direction, p->packet);
-        if (judgement != TCP_PASS)
-            conn_unlock(conn);
-        if (judgement == TCP_BEGIN) {
-            forget(p, &tuple, is_begun_anew);
-            return false;
-        }
-        if (judgement == TCP_REFUSE) {
-            conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
-            return true;
-        }
+    switch (follow(conn, direction, p->packet)) {
+    case TCP_BEGIN:
+        conn_unlock(conn);
+        forget(p, &tuple, is_begun_anew);
+        return false;
+    case TCP_REFUSE:
+        conn_unlock(conn);
+        conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return true;
+    case TCP_PASS:
+        if (direction == CONN_REPLY)
+            conn->flags |= CONN_ANSWERED;
+        conn_refresh(conn, p->tick, timer_of(conn));
+        break;
+    case TCP_TOLERATE: break;
     }
-    if (direction == CONN_REPLY)
-        conn->flags |= CONN_ANSWERED;
-    conn_refresh(conn, p->tick, timer_of(conn));
     conclude(p, TG_ACCEPT, TG_REASON_ESTABLISHED, TG_STATE_ESTABLISHED, conn->statement);
     translate(p, conn, direction);
     conn_unlock(conn);
@@ -176,7 +186,7 @@ static void judge_tracked(struct passage *p)
 static void judge_later(struct passage *p)
 {
     struct tg_verdict first = *p->verdict;
-    if (fragment_place(p->engine->fragments, p->packet, p->tick, &first) != FRAGMENT_FOLLOWS ||
+    if (fragment_place(p->engine->fragments, p->packet, p->load->generation, p->tick, &first) != FRAGMENT_FOLLOWS ||
         first.translation == TG_TRANSLATE_HALF) { /* a second half is found by ports, and here are none */
         conclude(p, TG_DROP, TG_REASON_FRAGMENT, TG_STATE_INVALID, TG_NO_STATEMENT);
         return;
@@ -210,7 +220,7 @@ static void judge(struct passage *p, enum tg_decoded decoded)
     default: judge_tracked(p); break;
     }
     if (p->packet->fragment)
-        fragment_note_first(p->engine->fragments, p->packet, p->verdict, p->tick);
+        fragment_note_first(p->engine->fragments, p->packet, p->verdict, p->load->generation, p->tick);
 }
 
 /* What is over makes room. Whoever finds the table held leaves it to the next packet. */

@@ -27,6 +27,7 @@ struct datagram {
     bool used, condemned;
     uint32_t since; /* tick of the first */
     struct tg_verdict verdict;
+    uint32_t generation;      /* that the verdict is of: another load's has other statements */
     struct span spans[SPANS]; /* in the order of the datagram, not touching */
     size_t span_count;
 };
@@ -142,7 +143,7 @@ static enum fit add_span(struct datagram *d, struct span new)
 }
 
 void fragment_note_first(struct fragment_table *table, const struct tg_packet *packet, const struct tg_verdict *verdict,
-                         uint32_t tick)
+                         uint32_t generation, uint32_t tick)
 {
     struct tg_tuple key = key_of(packet);
     spin_take(&table->lock);
@@ -156,7 +157,8 @@ void fragment_note_first(struct fragment_table *table, const struct tg_packet *p
                                .zone = verdict->zone_in,
                                .used = true,
                                .since = tick,
-                               .verdict = *verdict};
+                               .verdict = *verdict,
+                               .generation = generation};
         add_span(d, span_of(packet));
     }
     spin_release(&table->lock);
@@ -173,15 +175,15 @@ static enum fragment_place place(struct datagram *d, const struct tg_packet *pac
     }
 }
 
-enum fragment_place fragment_place(struct fragment_table *table, const struct tg_packet *packet, uint32_t tick,
-                                   struct tg_verdict *verdict)
+enum fragment_place fragment_place(struct fragment_table *table, const struct tg_packet *packet, uint32_t generation,
+                                   uint32_t tick, struct tg_verdict *verdict)
 {
     struct tg_tuple key = key_of(packet);
     if (key.proto == TG_PROTO_TCP && packet->fragment_offset < TCP_FLAGS_END)
         return FRAGMENT_REFUSED;
     spin_take(&table->lock);
     struct datagram *d = find(table, &key, packet->fragment_id, verdict->zone_in, tick);
-    enum fragment_place where = d == NULL ? FRAGMENT_UNKNOWN : place(d, packet);
+    enum fragment_place where = d == NULL || d->generation != generation ? FRAGMENT_UNKNOWN : place(d, packet);
     if (where == FRAGMENT_FOLLOWS)
         *verdict = d->verdict;
     spin_release(&table->lock);

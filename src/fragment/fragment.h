@@ -26,18 +26,19 @@ size_t fragment_table_size(void);
 struct fragment_table *fragment_table_new(const uint64_t secret[4]);
 void fragment_table_free(struct fragment_table *table);
 
-/* A first fragment has been judged: `verdict` is what the others will get. Times in ticks of the connection table. */
+/* A first fragment has been judged: `verdict` is what the others will get, as long as they are judged by the load of
+ * the same `generation`. Times in ticks of the connection table. */
 void fragment_note_first(struct fragment_table *table, const struct tg_packet *packet, const struct tg_verdict *verdict,
-                         uint32_t tick);
+                         uint32_t generation, uint32_t tick);
 
 enum fragment_place {
     FRAGMENT_FOLLOWS, /* belongs to a first that was judged: *verdict is that one's */
-    FRAGMENT_UNKNOWN, /* no first has come by */
+    FRAGMENT_UNKNOWN, /* no first has come by, or under other rules */
     FRAGMENT_REFUSED, /* overlaps, repeats, or is one of a datagram that did */
 };
 
 /* Place a fragment other than the first, of a packet that came in by the zone in verdict->zone_in. */
-enum fragment_place fragment_place(struct fragment_table *table, const struct tg_packet *packet, uint32_t tick,
-                                   struct tg_verdict *verdict);
+enum fragment_place fragment_place(struct fragment_table *table, const struct tg_packet *packet, uint32_t generation,
+                                   uint32_t tick, struct tg_verdict *verdict);
 
 #endif

@@ -18,6 +18,7 @@
 #include "live/live.h"
 #include "live/lock.h"
 #include "live/netview.h"
+#include "live/notify.h"
 #include "live/worker.h"
 
 enum {
@@ -342,6 +343,7 @@ static void say_totals(const struct live *live)
 
 static int end(struct live *live)
 {
+    notify_manager("STOPPING=1");
     int error = hooks_remove(live->way, stderr);
     workers_stop(&live->workers);
     say_totals(live);
@@ -399,6 +401,7 @@ int live_run(const struct live_config *config)
         error = steps[i](&live);
     if (error == 0) {
         say_ready(&live);
+        notify_manager("READY=1");
         error = watch(&live);
         if (error == 0)
             error = end(&live);

@@ -28,8 +28,8 @@ struct live_config {
     enum live_output output;
 };
 
-/* Run until SIGTERM or SIGINT. When packets are being judged, a line that begins with `tidegate: ready` goes to
- * standard error.
+/* Run until SIGTERM, SIGINT or SIGHUP. When packets are being judged, a line that begins with `tidegate: ready` goes to
+ * standard error, and word to the service manager, if there is one.
  * => 0 after a clean end; or -errno: the system refused something, and what has been said on standard error */
 int live_run(const struct live_config *config);
 

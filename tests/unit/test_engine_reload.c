@@ -159,8 +159,9 @@ TEST(another_outside_address)
 TEST(masquerading_that_is_switched_on)
 {
     struct tg_policy *policy = new_policy(false);
+    struct house h = open_home();
     add_rule(policy, TG_ACCEPT, LAN, WAN, 0, 0);
-    struct house h = open_house(policy, 64, 1);
+    load(&h, policy, h.network);
     EXPECT(&h, LAN, udp(OUT, 4), "accept rule");
     reload(&h, home_policy());
     EXPECT(&h, LAN, udp(OUT, 4), "drop invalid");

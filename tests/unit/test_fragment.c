@@ -38,11 +38,11 @@ static void run(uint8_t family, uint8_t proto, enum tg_action action, const stru
         struct tg_packet packet = packet_of(family, proto, &pieces[i]);
         struct tg_verdict verdict = {.action = action, .statement = 7, .zone_in = 2};
         if (pieces[i].offset == 0) {
-            fragment_note_first(table, &packet, &verdict, pieces[i].tick);
+            fragment_note_first(table, &packet, &verdict, 1, pieces[i].tick);
             continue;
         }
         struct tg_verdict got = {.zone_in = 2};
-        enum fragment_place place = fragment_place(table, &packet, pieces[i].tick, &got);
+        enum fragment_place place = fragment_place(table, &packet, 1, pieces[i].tick, &got);
         if (place != pieces[i].expected)
             fail_msg("piece %zu: placed %d, expected %d", i, place, pieces[i].expected);
         if (place == FRAGMENT_FOLLOWS) {
@@ -124,11 +124,11 @@ static void test_pieces_without_end(void **state)
     struct fragment_table *table = fragment_table_new(secret);
     struct tg_verdict verdict = {.action = TG_ACCEPT, .zone_in = 2};
     struct tg_packet first = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct piece){1, 0, 8, 0, 0});
-    fragment_note_first(table, &first, &verdict, 0);
+    fragment_note_first(table, &first, &verdict, 1, 0);
     bool refused = false;
     for (uint16_t offset = 16; offset < 16 * 100; offset += 16) {
         struct tg_packet later = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct piece){1, offset, 8, 0, 0});
-        enum fragment_place place = fragment_place(table, &later, 0, &verdict);
+        enum fragment_place place = fragment_place(table, &later, 1, 0, &verdict);
         assert_true(!refused || place == FRAGMENT_REFUSED); /* once condemned, for good */
         refused = place == FRAGMENT_REFUSED;
     }
@@ -142,13 +142,27 @@ static void test_refused_ones_make_room_first(void **state)
     struct fragment_table *table = fragment_table_new(secret);
     struct tg_verdict accepted = {.action = TG_ACCEPT, .zone_in = 2}, dropped = {.action = TG_DROP, .zone_in = 2};
     struct tg_packet kept = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct piece){0, 0, 1480, 0, 0});
-    fragment_note_first(table, &kept, &accepted, 0);
+    fragment_note_first(table, &kept, &accepted, 1, 0);
     for (uint32_t id = 1; id < 100000; id++) {
         struct tg_packet first = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct piece){id, 0, 1480, 0, 0});
-        fragment_note_first(table, &first, &dropped, 1);
+        fragment_note_first(table, &first, &dropped, 1, 1);
     }
     struct tg_packet later = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct piece){0, 1480, 1480, 0, 0});
-    assert_int_equal(fragment_place(table, &later, 2, &dropped), FRAGMENT_FOLLOWS);
+    assert_int_equal(fragment_place(table, &later, 1, 2, &dropped), FRAGMENT_FOLLOWS);
+    fragment_table_free(table);
+}
+
+/* Rules have been loaded in between: what the first was judged by is gone. */
+static void test_another_load(void **state)
+{
+    (void)state;
+    struct fragment_table *table = fragment_table_new(secret);
+    struct tg_packet first = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct piece){.id = 1, .length = 1480}),
+                     later = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct piece){.id = 1, .offset = 1480, .length = 80});
+    struct tg_verdict verdict = {.action = TG_ACCEPT, .statement = 7, .zone_in = 2};
+    fragment_note_first(table, &first, &verdict, 1, 0);
+    assert_int_equal(fragment_place(table, &later, 2, 0, &verdict), FRAGMENT_UNKNOWN);
+    assert_int_equal(fragment_place(table, &later, 1, 0, &verdict), FRAGMENT_FOLLOWS);
     fragment_table_free(table);
 }
 
@@ -156,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_order),
+        cmocka_unit_test(test_another_load),
         cmocka_unit_test(test_behind_the_first_in_any_order),
         cmocka_unit_test(test_refused_with_the_first),
         cmocka_unit_test(test_strays),
