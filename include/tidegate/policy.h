@@ -31,7 +31,7 @@ enum tg_statement_kind { TG_STATEMENT_ALLOW, TG_STATEMENT_DROP, TG_STATEMENT_REJ
 /* A statement that may decide about packets. Statements are numbered from 0 in the order of the file. */
 struct tg_statement {
     enum tg_statement_kind kind;
-    const char *file;  /* as the user named it, or as the including file did */
+    const char *file;  /* as the user named it; of an included file, joined to its includer's folder */
     uint32_t line;     /* from 1 */
     const char *text;  /* the statement as written, blanks folded, comment off */
     const char *label; /* or NULL */

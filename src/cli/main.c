@@ -66,10 +66,11 @@ static const struct verb verbs[] = {
     {"run", cmd_run, true, "the firewall itself: take this machine's packets",
      "run RULES [--workers N] [--queue N] [--packets | --json]",
      "Takes the packets of this network namespace from the kernel (NFQUEUE) and judges them\n"
-     "by RULES, in the foreground, until SIGTERM or SIGINT. Needs CAP_NET_ADMIN.\n"
+     "by RULES, in the foreground, until SIGTERM, SIGINT or SIGHUP. Needs CAP_NET_ADMIN and\n"
+     "CAP_NET_RAW.\n"
      "\n"
      "  --workers N   judge with N threads; one for each processor if it is not said\n"
-     "  --queue N     the first of the queue numbers that are taken, two for each worker\n"
+     "  --queue N     the first of the queue numbers that are taken, three for each worker\n"
      "  --packets     tell of each packet, a line as `replay` has it\n"
      "  --json        tell of each packet, as a JSON object\n"
      "\n"

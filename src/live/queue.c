@@ -146,9 +146,9 @@ static bool is_taken(uint16_t number)
  * by the kernel (queue_losses()); being told of each as an error would only add to the load that caused it. */
 static int set_options(struct queue *queue, int buffer)
 {
-    const int on = 1, off_limits = PART + SLOT + HEAD_ROOM * QUEUE_BATCH;
+    const int on = 1, send_room = PART + SLOT + HEAD_ROOM * QUEUE_BATCH;
     if (setsockopt(queue->fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer) < 0 ||
-        setsockopt(queue->fd, SOL_SOCKET, SO_SNDBUFFORCE, &off_limits, sizeof off_limits) < 0 ||
+        setsockopt(queue->fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_room, sizeof send_room) < 0 ||
         setsockopt(queue->fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on) < 0)
         return -errno;
     /* An answer that the kernel refuses comes back: without the packet in it, where the kernel is new enough. */

@@ -19,9 +19,8 @@
 #include <stdint.h>
 
 enum {
-    QUEUE_BATCH = 32, /* packets at once, at most */
-    QUEUE_HEAD =
-        256, /* bytes of a packet that need not come whole: IPv6, extension headers, TCP with all its options */
+    QUEUE_BATCH = 32,  /* packets at once, at most */
+    QUEUE_HEAD = 256,  /* bytes: IPv6 with extension headers, TCP with all its options */
     QUEUE_ROOM = 4096, /* packets that the kernel holds in each queue while they wait for us */
 };
 
@@ -54,7 +53,6 @@ struct queue_packet {
     uint16_t queue;
     uint8_t hook;  /* enum queue_hook */
     bool switched; /* a frame between two ports of a bridge, which the kernel shows to IP hooks (br_netfilter) */
-    bool joined;   /* several packets on the wire, taken together on the way in or not yet cut (GRO, GSO) */
     bool checksum_missing; /* left to the hardware: the field holds the pseudo-header's sum alone */
     bool checksum_unknown; /* nobody has looked at it yet */
 };

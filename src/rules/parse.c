@@ -300,7 +300,8 @@ bool parse_file(struct tree *tree, const struct text *text, struct file *file)
             parse_statement(&parser);
         }
     }
-    bool failed = lexer.failed;
+    if (lexer.failed)
+        tree->arena.failed = true;
     lex_end(&lexer);
-    return !failed && !tree->arena.failed;
+    return !tree->arena.failed;
 }

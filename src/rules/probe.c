@@ -242,6 +242,8 @@ int tg_probe_parse(const struct tg_policy *policy, const char *text, struct tg_p
         good = parse_probe(&work) && !lexer.bad;
         if (lexer.at < packet->len)
             parse_error(&work.parser, (struct place){packet, lexer.at, 0}, "a packet is said on one line");
+        if (lexer.failed)
+            tree.arena.failed = true;
         lex_end(&lexer);
     }
     good = good && tg_complaints_count(complaints, TG_ERROR) == errors;

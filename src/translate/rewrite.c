@@ -56,17 +56,27 @@ static uint32_t crc32c(const uint8_t *bytes, uint32_t len)
     return ~crc;
 }
 
+/* The only field that is sent least byte first. */
+static uint32_t get_crc(const uint8_t *sctp)
+{
+    return (uint32_t)sctp[11] << 24 | (uint32_t)sctp[10] << 16 | (uint32_t)sctp[9] << 8 | sctp[8];
+}
+
+static void put_crc(uint8_t *sctp, uint32_t crc)
+{
+    for (int i = 0; i < 4; i++)
+        sctp[8 + i] = (uint8_t)(crc >> 8 * i);
+}
+
 static void write_sctp(uint8_t *sctp, uint32_t len, bool is_whole, const struct tg_tuple *to)
 {
     if (wire_get16(sctp) == to->sport && wire_get16(sctp + 2) == to->dport)
         return;
+    bool is_right = is_whole && get_crc(sctp) == crc32c(sctp, len);
     wire_put16(sctp, to->sport);
     wire_put16(sctp + 2, to->dport);
-    if (!is_whole)
-        return;
-    uint32_t crc = crc32c(sctp, len);
-    for (int i = 0; i < 4; i++)
-        sctp[8 + i] = (uint8_t)(crc >> 8 * i); /* the only field that is sent least byte first */
+    if (is_right)
+        put_crc(sctp, crc32c(sctp, len));
 }
 
 /* The side that asks has the identifier as its port (see struct tg_tuple). */
@@ -102,7 +112,7 @@ static void write_transport(uint8_t *header, uint32_t room, const struct tg_tupl
     }
     join(&pseudo, c);
     uint16_t sum = checksum_update(wire_get16(header + field), pseudo.before, pseudo.after);
-    if (sum == 0 && to->proto == TG_PROTO_UDP)
+    if (sum == 0 && (to->proto == TG_PROTO_UDP || to->proto == TG_PROTO_UDPLITE))
         sum = 0xffff;
     put16(header + field, sum, c);
 }

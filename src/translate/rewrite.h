@@ -1,9 +1,9 @@
 /* Rewriting a packet's addresses and ports in place.
  *
- * Checksums are corrected by what changed (RFC 1624), never computed anew: a right one stays right, a wrong one wrong.
- * A UDP checksum of zero on IPv4 means none and stays so; one that would become zero becomes 0xffff (RFC 768). SCTP's
- * CRC-32c cannot be corrected by a difference of a few bytes at less than its own cost and is computed anew where all
- * of the packet is there.
+ * Checksums are corrected by what changed (RFC 1624): a right one stays right, a wrong one wrong.
+ * A UDP checksum of zero on IPv4 means none and stays so; one that would become zero becomes 0xffff (RFC 768, and RFC
+ * 3828 for UDP-Lite). SCTP's CRC-32c cannot be corrected by a difference of a few bytes at less than its own cost and
+ * is computed anew where all of the packet is there and its own was right.
  */
 #ifndef TRANSLATE_REWRITE_H
 #define TRANSLATE_REWRITE_H
