@@ -121,8 +121,8 @@ void tg_engine_population(const struct tg_engine *engine, struct tg_population *
 
 /* The packet that a rejected one is answered with (RFC 9293 3.10.7.1: a reset; RFC 1812 4.3, RFC 4443 3.1:
  * administratively prohibited for what is not TCP, from `own`, the router's address towards the sender). Written to
- * `out`, from its IP header on, checksums complete. Nothing answers an ICMP error, a reset, a group address or an
- * unspecified source.
+ * `out`, from its IP header on, checksums complete. Nothing answers an ICMP error or redirect, a reset, a group
+ * address or an unspecified source.
  * => its length, or 0 where none is to be sent or `room` is too small (1280 is enough) */
 size_t tg_reject_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room);
 

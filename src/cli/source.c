@@ -50,11 +50,18 @@ static int disk_read(void *context, const char *path, char **text, size_t *len)
     return error;
 }
 
+/* A folder that is not there has no files; one that cannot be read may have some, and that must be known. */
+static int glob_failed(const char *path, int error)
+{
+    (void)path;
+    return error != ENOENT && error != ENOTDIR;
+}
+
 static int disk_expand(void *context, const char *pattern, char ***paths, size_t *count)
 {
     (void)context;
     glob_t found = {0};
-    int result = glob(pattern, GLOB_ERR, NULL, &found);
+    int result = glob(pattern, 0, glob_failed, &found);
     int error = result == 0 ? 0 : result == GLOB_NOMATCH ? -ENOENT : result == GLOB_NOSPACE ? -ENOMEM : -EIO;
     char **copies = error == 0 ? calloc(found.gl_pathc, sizeof *copies) : NULL;
     *count = 0;

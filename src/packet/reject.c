@@ -71,7 +71,8 @@ size_t tg_reject_answer(const struct tg_packet *packet, struct tg_addr own, uint
         return 0;
     if (packet->kind == TG_TRANSPORT_TCP)
         return write_reset(packet, out, room);
-    if (packet->kind == TG_TRANSPORT_ERROR || tg_addr_is_unspecified(own))
+    bool is_redirect = came->proto == TG_PROTO_ICMP6 && packet->icmp.type == ICMP6_REDIRECT; /* RFC 4443 2.4 (e.2) */
+    if (packet->kind == TG_TRANSPORT_ERROR || is_redirect || tg_addr_is_unspecified(own))
         return 0;
     return write_error(packet, own, out, room);
 }

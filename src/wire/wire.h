@@ -116,6 +116,7 @@ enum {
     ICMP6_PARAMETER = 4,
     ICMP6_ECHO = 128,
     ICMP6_ECHO_REPLY = 129,
+    ICMP6_REDIRECT = 137,
 };
 
 #endif

@@ -1,0 +1,276 @@
+/* Several workers on one engine, while rules are loaded under them: to be run under ThreadSanitizer too.
+ *
+ * Connections are shared: whichever worker comes by sends the next packet of one, in either direction. Time passes as
+ * they work, and each reads it a little wrong; they wait for each other now and then, so that none falls behind by more
+ * than a timer. A thread that fails notes where and goes on; the test looks when all have ended.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "house.h"
+
+enum { WORKERS = 4, SHARED = 48, ROUNDS = 12000, TOGETHER = 50, LOADS = 150, ROOM = 512 };
+
+struct world {
+    struct house *house;
+    pthread_barrier_t together;
+    _Atomic uint64_t clock;
+    _Atomic uint32_t outside[SHARED]; /* the port that each connection leaves with, plus 1; 0: not begun */
+    _Atomic uint32_t hairpin[SHARED];
+    _Atomic unsigned running;
+    _Atomic int failed_at;
+    _Atomic uint64_t judged, refused;
+};
+
+struct worker_thread {
+    pthread_t thread;
+    struct world *world;
+    unsigned number;
+    uint64_t seed, now;
+};
+
+/* Fail, from any thread: the first line that does is kept. */
+#define DEMAND(w, condition)                                                                                           \
+    do {                                                                                                               \
+        int none_ = 0;                                                                                                 \
+        if (!(condition))                                                                                              \
+            atomic_compare_exchange_strong(&(w)->failed_at, &none_, __LINE__);                                         \
+    } while (0)
+
+static void judge_one(struct worker_thread *t, uint8_t zone, struct bytes *b, struct tg_verdict *verdict, bool half)
+{
+    struct world *w = t->world;
+    struct tg_packet packet = {.data = b->at, .len = b->len, .wire_len = b->len};
+    struct tg_arrival arrival = {.now = t->now, .zone_in = zone, .half = half};
+    enum tg_decoded decoded = tg_packet_decode(&packet, 0);
+    tg_engine_judge(w->house->engine, t->number, &packet, decoded, &arrival, verdict);
+    if (verdict->translation == TG_TRANSLATE_HALF) {
+        DEMAND(w, half);
+        DEMAND(w, tg_packet_decode(&packet, 0) == TG_DECODED);
+        DEMAND(w, tg_engine_finish(w->house->engine, &packet));
+    }
+    DEMAND(w, are_checksums_right(b->at, b->len));
+    atomic_fetch_add(&w->judged, 1);
+}
+
+/* A masqueraded connection: many insides with one source port, so that the outside ones differ. */
+static void speak(struct worker_thread *t, unsigned n)
+{
+    struct world *w = t->world;
+    char ends[80], looks[160], wanted[160];
+    struct tg_verdict verdict;
+    uint32_t outside = atomic_load(&w->outside[n]);
+    if (outside == 0 || random32(&t->seed) % 2) {
+        snprintf(ends, sizeof ends, "192.168.1.%u:5000 > 198.51.100.1:53", 100 + n);
+        struct bytes b = udp(ends, 20);
+        judge_one(t, LAN, &b, &verdict, false);
+        DEMAND(w, verdict.action == TG_ACCEPT && verdict.translation == TG_TRANSLATE_WHOLE);
+        uint32_t port = get16(b.at + 20) + 1u, before = 0;
+        /* endpoint-independent: whoever looks sees the same port, from the first packet on */
+        if (!atomic_compare_exchange_strong(&w->outside[n], &before, port))
+            DEMAND(w, before == port);
+        return;
+    }
+    snprintf(ends, sizeof ends, "198.51.100.1:53 > 203.0.113.1:%u", outside - 1);
+    snprintf(wanted, sizeof wanted, "198.51.100.1:53 > 192.168.1.%u:5000", 100 + n);
+    struct bytes b = udp(ends, 20);
+    judge_one(t, WAN, &b, &verdict, false);
+    DEMAND(w, verdict.action == TG_ACCEPT && verdict.reason == TG_REASON_ESTABLISHED);
+    DEMAND(w, strcmp(ends_of(b.at, b.len, looks), wanted) == 0);
+}
+
+/* A hairpin, in two halves or in one. */
+static void speak_hairpin(struct worker_thread *t, unsigned n)
+{
+    struct world *w = t->world;
+    char ends[80], looks[160], wanted[160];
+    struct tg_verdict verdict;
+    uint32_t outside = atomic_load(&w->hairpin[n]);
+    bool half = random32(&t->seed) % 2;
+    if (outside == 0 || random32(&t->seed) % 2) {
+        snprintf(ends, sizeof ends, "192.168.1.%u:6000 > 203.0.113.1:8080", 100 + n);
+        struct bytes b = udp(ends, 20);
+        judge_one(t, LAN, &b, &verdict, half);
+        DEMAND(w, verdict.action == TG_ACCEPT);
+        uint32_t port = get16(b.at + 20) + 1u, before = 0;
+        if (!atomic_compare_exchange_strong(&w->hairpin[n], &before, port))
+            DEMAND(w, before == port);
+        return;
+    }
+    snprintf(ends, sizeof ends, "192.168.1.50:80 > 192.168.1.1:%u", outside - 1);
+    snprintf(wanted, sizeof wanted, "203.0.113.1:8080 > 192.168.1.%u:6000", 100 + n);
+    struct bytes b = udp(ends, 20);
+    judge_one(t, LAN, &b, &verdict, half);
+    DEMAND(w, verdict.action == TG_ACCEPT && verdict.reason == TG_REASON_ESTABLISHED);
+    DEMAND(w, strcmp(ends_of(b.at, b.len, looks), wanted) == 0);
+}
+
+/* An error about a shared connection: passes, whatever load is at hand. */
+static void complain(struct worker_thread *t, unsigned n)
+{
+    struct world *w = t->world;
+    char ends[80], looks[160], wanted[80];
+    struct tg_verdict verdict;
+    uint32_t outside = atomic_load(&w->outside[n]);
+    snprintf(ends, sizeof ends, "203.0.113.1:%u > 198.51.100.1:53", outside - 1);
+    snprintf(wanted, sizeof wanted, "192.168.1.%u:5000 > 198.51.100.1:53", 100 + n);
+    struct bytes about = udp(ends, 20), b = icmp_error("192.0.2.9 > 203.0.113.1", 11, 0, &about, 28);
+    judge_one(t, WAN, &b, &verdict, false);
+    DEMAND(w, verdict.action == TG_ACCEPT && verdict.reason == TG_REASON_RELATED);
+    DEMAND(w, strcmp(quoted_ends_of(b.at, b.len, looks), wanted) == 0);
+}
+
+/* What comes and goes: a flood that fills the table, and runs out. The table's being full is no fault. */
+static void flood(struct worker_thread *t)
+{
+    char ends[80];
+    struct tg_verdict verdict;
+    uint32_t r = random32(&t->seed);
+    if (r % 3 == 0)
+        snprintf(ends, sizeof ends, "192.168.1.%u:%u > 198.51.100.7:%u", 9 + r % 7, 10000 + r % 50000, 1 + r % 1000);
+    else
+        snprintf(ends, sizeof ends, "[fd00:1::%x]:%u > [2001:db8:9::7]:%u", 9 + r % 7, 10000 + r % 50000, 1 + r % 1000);
+    struct bytes b = udp(ends, 20);
+    judge_one(t, LAN, &b, &verdict, false);
+    if (verdict.action != TG_ACCEPT)
+        atomic_fetch_add(&t->world->refused, 1);
+    DEMAND(t->world, verdict.action == TG_ACCEPT || verdict.reason == TG_REASON_LIMIT);
+}
+
+static void *work(void *context)
+{
+    struct worker_thread *t = context;
+    for (int round = 0; round < ROUNDS; round++) {
+        unsigned n = random32(&t->seed) % SHARED;
+        if (round % TOGETHER == 0)
+            pthread_barrier_wait(&t->world->together);
+        t->now = atomic_fetch_add(&t->world->clock, 25 * MILLISECOND) + random32(&t->seed) % 100 * MILLISECOND;
+        switch (random32(&t->seed) % 8) {
+        case 0: complain(t, n); break;
+        case 1: flood(t); break;
+        case 2:
+        case 3: speak_hairpin(t, n); break;
+        default: speak(t, n); break;
+        }
+    }
+    atomic_fetch_sub(&t->world->running, 1);
+    return NULL;
+}
+
+/* Policies that all allow the same, with statements in different numbers and places. */
+static struct tg_policy *policy_of(int i)
+{
+    struct tg_policy *policy = new_policy(true);
+    for (int n = i % 9; n > 0; n--)
+        add_rule(policy, TG_DROP, GUEST, NONE, 0, 0);
+    add_forward(policy, TG_PROTO_UDP, 8080, 1, "192.168.1.50", 80, 1);
+    add_rule(policy, TG_ACCEPT, LAN, WAN, 0, 0);
+    return policy;
+}
+
+static void *watch(void *context)
+{
+    struct world *w = context;
+    while (atomic_load(&w->running) > 0) {
+        struct tg_counters counters;
+        struct tg_population population;
+        uint64_t sum = 0;
+        tg_engine_counters(w->house->engine, &counters);
+        tg_engine_population(w->house->engine, &population);
+        for (int action = 0; action < TG_ACTIONS; action++)
+            for (int reason = 0; reason < TG_REASONS; reason++)
+                sum += counters.verdicts[action][reason];
+        DEMAND(w, population.now <= ROOM && population.now <= population.room && population.peak <= ROOM);
+        DEMAND(w, sum + WORKERS >= counters.packets); /* read while they count */
+    }
+    return NULL;
+}
+
+TEST(workers_while_rules_are_loaded)
+{
+    struct house h = open_house(policy_of(0), ROOM, WORKERS);
+    static struct world world;
+    memset(&world, 0, sizeof world);
+    world.house = &h;
+    atomic_store(&world.running, WORKERS);
+    atomic_store(&world.clock, START);
+    assert_int_equal(pthread_barrier_init(&world.together, NULL, WORKERS), 0);
+    struct worker_thread threads[WORKERS], first = {.world = &world, .seed = 99, .now = START};
+    pthread_t watcher;
+    for (unsigned n = 0; n < SHARED; n++) { /* before the flood takes their room */
+        speak(&first, n);
+        speak_hairpin(&first, n);
+    }
+    for (unsigned i = 0; i < WORKERS; i++) {
+        threads[i] = (struct worker_thread){.world = &world, .number = i, .seed = 100 + i};
+        assert_int_equal(pthread_create(&threads[i].thread, NULL, work, &threads[i]), 0);
+    }
+    assert_int_equal(pthread_create(&watcher, NULL, watch, &world), 0);
+    for (int i = 1; i <= LOADS || atomic_load(&world.running) > 0; i++)
+        reload(&h, policy_of(i)); /* frees the policy and the view before: nobody may be using them */
+    for (unsigned i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_join(threads[i].thread, NULL), 0);
+    assert_int_equal(pthread_join(watcher, NULL), 0);
+    pthread_barrier_destroy(&world.together);
+    if (atomic_load(&world.failed_at) != 0)
+        fail_msg("failed in line %d", atomic_load(&world.failed_at));
+
+    struct tg_counters counters;
+    uint64_t sum = 0;
+    tg_engine_counters(h.engine, &counters);
+    for (int action = 0; action < TG_ACTIONS; action++)
+        for (int reason = 0; reason < TG_REASONS; reason++)
+            sum += counters.verdicts[action][reason];
+    assert_int_equal(counters.packets, atomic_load(&world.judged)); /* each exactly once */
+    assert_int_equal(sum, atomic_load(&world.judged));
+    assert_int_equal(counters.verdicts[TG_DROP][TG_REASON_LIMIT], atomic_load(&world.refused));
+    for (unsigned n = 0; n < SHARED; n++) /* no two insides share a port */
+        for (unsigned m = 0; m < n; m++)
+            assert_true(world.outside[n] != world.outside[m] || world.outside[n] == 0);
+    close_house(&h);
+}
+
+/* One connection, begun by all workers at once with the same packet: it is one. */
+static void *begin_at_once(void *context)
+{
+    struct worker_thread *t = context;
+    for (unsigned n = 0; n < 200; n++) {
+        char ends[80];
+        struct tg_verdict verdict;
+        snprintf(ends, sizeof ends, "192.168.1.9:%u > 198.51.100.1:53", 2000 + n);
+        struct bytes b = udp(ends, 20);
+        judge_one(t, LAN, &b, &verdict, false);
+        DEMAND(t->world, verdict.action == TG_ACCEPT && get16(b.at + 20) == 2000 + n);
+        if (verdict.state == TG_STATE_NEW)
+            atomic_fetch_add(&t->world->refused, 1); /* counts what was new, here */
+    }
+    return NULL;
+}
+
+TEST(a_connection_begun_by_all_at_once)
+{
+    struct house h = open_house(policy_of(0), ROOM, WORKERS);
+    static struct world world;
+    memset(&world, 0, sizeof world);
+    world.house = &h;
+    struct worker_thread threads[WORKERS];
+    for (unsigned i = 0; i < WORKERS; i++) {
+        threads[i] = (struct worker_thread){.world = &world, .number = i, .now = START};
+        assert_int_equal(pthread_create(&threads[i].thread, NULL, begin_at_once, &threads[i]), 0);
+    }
+    for (unsigned i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_join(threads[i].thread, NULL), 0);
+    assert_int_equal(atomic_load(&world.failed_at), 0);
+    assert_int_equal(atomic_load(&world.refused), 200);
+    assert_int_equal(connections_of(&h), 200);
+    close_house(&h);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(workers_while_rules_are_loaded),
+        cmocka_unit_test(a_connection_begun_by_all_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
