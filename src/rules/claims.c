@@ -58,11 +58,12 @@ static bool sources_meet(const struct claim *a, const struct claim *b)
     return sets_meet(a->src, b->src, TG_IPV4);
 }
 
-/* Whether a connection exists that both take. Their ports are known to overlap. */
+/* Whether a connection exists that both take. Their ports are known to overlap, and neither or both are exposed hosts.
+ */
 static bool meet(const struct claim *a, const struct claim *b)
 {
     const struct policy_forward *f = &a->forward, *g = &b->forward;
-    if (!f->any_proto && !g->any_proto && f->proto != g->proto)
+    if (!f->any_proto && f->proto != g->proto)
         return false;
     if (f->zone != TG_ZONE_NONE && g->zone != TG_ZONE_NONE && f->zone != g->zone)
         return false;
@@ -90,7 +91,7 @@ static bool covers(const struct claim *a, const struct claim *b)
 {
     const struct policy_forward *f = &a->forward, *g = &b->forward;
     struct policy_ports p = ports_of(f), q = ports_of(g);
-    return (f->any_proto || (!g->any_proto && f->proto == g->proto)) && p.first <= q.first && p.last >= q.last &&
+    return (f->any_proto || f->proto == g->proto) && p.first <= q.first && p.last >= q.last &&
            (f->zone == TG_ZONE_NONE || f->zone == g->zone) &&
            (!f->has_at || (g->has_at && tg_addr_equal(f->at, g->at))) && sources_within(a, b);
 }
@@ -117,7 +118,8 @@ static void note_overlap(const struct claim *earlier, const struct claim *later,
     const struct claim **known = &rivals[later->order].overlaps;
     if (earlier->statement == later->statement || (*known != NULL && (*known)->order < earlier->order))
         return;
-    if ((!later->forward.any_proto || earlier->forward.any_proto) && meet(earlier, later))
+    /* an exposed host, wherever it stands, gets what no other forward takes */
+    if (earlier->forward.any_proto == later->forward.any_proto && meet(earlier, later))
         *known = earlier;
 }
 

@@ -155,7 +155,7 @@ static void test_queries(void **state)
     struct tg_packet packet = {
         .outer = {.tuple = tuple("192.168.1.5", 77, "198.51.100.9", 8, TG_PROTO_ICMP), .transport = 20, .end = 28},
         .kind = TG_TRANSPORT_QUERY,
-        .icmp = {8, 0},
+        .icmp = {8, 0, false},
     };
     struct tg_verdict verdict = {
         .action = TG_ACCEPT,
@@ -196,7 +196,7 @@ static void test_error(void **state)
     struct tg_packet packet = {
         .outer = {.tuple = tuple("198.51.100.1", 0, "203.0.113.1", 0, TG_PROTO_ICMP), .transport = 20, .end = 56},
         .kind = TG_TRANSPORT_ERROR,
-        .icmp = {3, 3},
+        .icmp = {3, 3, false},
         .quoted = true,
         .quote = {.tuple = tuple("203.0.113.1", 5000, "198.51.100.9", 53, TG_PROTO_UDP)},
     };
