@@ -63,6 +63,35 @@ static const struct verb verbs[] = {
      "Each statement that was compared is told with its place, and why it did not fit.\n"
      "\n"
      "  --json   one JSON object\n"},
+    {"print", cmd_print, true, "write a rules file in its canonical form", "print RULES [-i]",
+     "Writes RULES with one spelling for everything: single blanks, lists as `a, b`, options in\n"
+     "one order; comments and groups of lines are kept. It means the same as before. What it\n"
+     "includes is not printed with it. A file with errors is not printed.\n"
+     "\n"
+     "  -i, --in-place   put it in the place of RULES; mode and owner stay\n"
+     "\n"
+     "Exit status: 0 done; 2 RULES has errors or cannot be read; 3 the system refused.\n"},
+    {"forward", cmd_forward, true, "look at and change the forwards of a rules file",
+     "forward RULES list [--json]\n"
+     "       tidegate forward RULES add 'forward …' [--strict]\n"
+     "       tidegate forward RULES remove NAME-or-LINE [--strict]",
+     "Changes the file RULES, and nothing in it but the one line; a firewall that runs goes on\n"
+     "with what it has loaded.\n"
+     "\n"
+     "  list     the forwards, those of included files too; a forward without a label goes by\n"
+     "           the name of its host\n"
+     "  add      put a forward behind the last one of the file; without any, before `default`:\n"
+     "             tidegate forward home.rules add \\\n"
+     "               'forward tcp port 8080 from wan to 192.168.1.50 port 80 \"Front door\"'\n"
+     "  remove   take one out, by its label, by its line, or by its host if that has no other\n"
+     "\n"
+     "What `check` would refuse is not written; its warnings are shown.\n"
+     "\n"
+     "  --json     one JSON object a line and forward\n"
+     "  --strict   take warnings for errors\n"
+     "\n"
+     "Exit status: 0 done; 1 --strict and there are warnings; 2 bad usage or rules; 3 the\n"
+     "system refused. After all but 0 RULES is as it was.\n"},
     {"run", cmd_run, true, "the firewall itself: take this machine's packets",
      "run RULES [--workers N] [--queue N] [--packets | --json]",
      "Takes the packets of this network namespace from the kernel (NFQUEUE) and judges them\n"

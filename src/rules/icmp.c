@@ -102,6 +102,16 @@ const struct icmp_type *icmp_named(uint8_t proto, const char *name)
     return NULL;
 }
 
+const char *icmp_name_of(uint8_t proto, uint8_t type, bool any_code, uint8_t code)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const struct icmp_type *t = &types[i];
+        if (t->proto == proto && t->type == type && t->any_code == any_code && (any_code || t->code == code))
+            return t->name;
+    }
+    return NULL;
+}
+
 void icmp_near(struct near *near, uint8_t proto)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {

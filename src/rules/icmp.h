@@ -27,6 +27,9 @@ struct icmp_type {
 /* => the type of that name, or NULL */
 const struct icmp_type *icmp_named(uint8_t proto, const char *name);
 
+/* => the first name in the table that stands for exactly this, or NULL: of several names the one to be preferred */
+const char *icmp_name_of(uint8_t proto, uint8_t type, bool any_code, uint8_t code);
+
 void icmp_near(struct near *near, uint8_t proto);
 
 #endif
