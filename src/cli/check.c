@@ -1,4 +1,4 @@
-/* `tidegate check RULES`: look for mistakes in a rules file, and tell what it comes to. */
+/* `tidegate check RULES`: look for mistakes in a rules file, judge its expectations, and tell what it comes to. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -66,39 +66,45 @@ static void print_memory(const struct tg_policy *policy)
            size_text(tg_policy_size(policy), rules), size_text(tg_engine_size(&config), connections));
 }
 
-static void print_summary(const char *path, const struct tg_policy *policy, size_t warnings)
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void print_summary(const char *path, const struct tg_policy *policy, size_t warnings, size_t held)
 {
     if (warnings == 0)
         printf("%s can be loaded\n", path);
     else
-        printf("%s can be loaded, with %zu warning%s\n", path, warnings, warnings == 1 ? "" : "s");
+        printf("%s can be loaded, with %zu warning%s\n", path, warnings, plural(warnings));
     print_zones(policy);
     print_statements(policy);
     print_memory(policy);
+    if (held > 0)
+        printf("  expected    %zu expectation%s, and %s\n", held, plural(held), held == 1 ? "it holds" : "all hold");
 }
 
 /* => the exit status */
 static int check(const char *path, bool strict, struct tg_complaints *complaints)
 {
-    errno = 0;
-    struct tg_policy *policy = cli_read_rules(path, complaints);
-    int error = errno;
+    struct tg_policy *policy;
+    struct probe_expected expected;
+    int status = cli_read_rules(path, complaints, &policy, &expected);
     size_t errors = tg_complaints_count(complaints, TG_ERROR), warnings = tg_complaints_count(complaints, TG_WARNING);
     cli_print_complaints(complaints, stderr);
-    if (policy == NULL) {
-        if (errors > 0)
-            cli_complain("%s cannot be loaded: %zu error%s", path, errors, errors == 1 ? "" : "s");
-        else
-            cli_complain("%s: %s", path, strerror(error));
-        return CLI_BAD;
-    }
-    int status = CLI_OK;
+    if (status == CLI_BAD)
+        cli_complain("%s cannot be loaded: %zu error%s", path, errors, plural(errors));
+    if (status == CLI_NO)
+        cli_complain("%s is not loaded: of its %zu expectations %zu failed", path, expected.held + expected.failed,
+                     expected.failed);
+    if (status != CLI_OK)
+        return status;
     if (strict && warnings > 0) {
-        cli_complain("%s has %zu warning%s, and --strict takes %s for errors", path, warnings, warnings == 1 ? "" : "s",
+        cli_complain("%s has %zu warning%s, and --strict takes %s for errors", path, warnings, plural(warnings),
                      warnings == 1 ? "it" : "them");
         status = CLI_NO;
     } else {
-        print_summary(path, policy, warnings);
+        print_summary(path, policy, warnings, expected.held);
     }
     tg_policy_free(policy);
     return status;

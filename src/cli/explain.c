@@ -200,10 +200,11 @@ int cmd_explain(int argc, char **argv)
     }
     if (argc - optind != 2)
         return cli_usage("explain", "give a rules file and a packet");
-    struct tg_policy *policy = cli_load_rules(argv[optind]);
-    if (policy == NULL)
-        return CLI_BAD;
-    int status = explain(policy, argv[optind + 1], json);
+    struct tg_policy *policy;
+    int status = cli_load_rules(argv[optind], &policy);
+    if (status != CLI_OK)
+        return status;
+    status = explain(policy, argv[optind + 1], json);
     tg_policy_free(policy);
     return status;
 }

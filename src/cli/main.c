@@ -27,12 +27,13 @@ struct verb {
 static const struct verb verbs[] = {
     {"check", cmd_check, true, "look for mistakes in a rules file", "check RULES [--strict]",
      "Reads RULES and all that it includes, compiles it, and tells every mistake at once,\n"
-     "with its place and, where there is one, the word that was probably meant.\n"
+     "with its place and, where there is one, the word that was probably meant. Then judges\n"
+     "the `expect` lines: each packet by the engine itself, as `explain` does.\n"
      "\n"
      "  --strict   take warnings for errors\n"
      "\n"
-     "Exit status: 0 the file can be loaded; 1 it can, but --strict and there are warnings;\n"
-     "2 it has errors.\n"},
+     "Exit status: 0 the file can be loaded; 1 an expectation failed, or --strict and there\n"
+     "are warnings; 2 it has errors.\n"},
     {"replay", cmd_replay, WITH_CAPTURES, "run captures through the firewall",
      "replay RULES [--in ZONE=]FILE… [--json] [--quiet] [--write OUT.pcapng]\n"
      "                [--expect FILE.jsonl] [--address ZONE=ADDRESS/LENGTH …]",
@@ -53,8 +54,8 @@ static const struct verb verbs[] = {
      "                     packet and the fields that its report must have, or with a\n"
      "                     `summary`; in the order of the packets\n"
      "\n"
-     "Exit status: 0 done; 1 something was not as --expect says; 2 bad usage, rules or\n"
-     "captures; 3 the system refused.\n"},
+     "Exit status: 0 done; 1 something was not as --expect says, or as RULES itself\n"
+     "expects; 2 bad usage, rules or captures; 3 the system refused.\n"},
     {"explain", cmd_explain, true, "tell what becomes of one packet, step by step", "explain RULES 'PACKET' [--json]",
      "PACKET is written as the rules file writes packets, as much of it as matters:\n"
      "\n"
@@ -103,7 +104,8 @@ static const struct verb verbs[] = {
      "  --packets     tell of each packet, a line as `replay` has it\n"
      "  --json        tell of each packet, as a JSON object\n"
      "\n"
-     "Exit status: 0 ended as asked; 2 bad usage or rules; 3 the system refused.\n"},
+     "Exit status: 0 ended as asked; 1 RULES is not as it expects itself (`help check`);\n"
+     "2 bad usage or rules; 3 the system refused.\n"},
     {"help", cmd_help, true, "tell more about a command", "help [COMMAND]",
      "Without COMMAND: all commands, a line each.\n"},
 };

@@ -398,11 +398,9 @@ static int replay(struct job *job, int argc, char **argv)
     int status = read_arguments(job, argc, argv);
     if (status != CLI_OK)
         return status;
-    if (!(job->policy = cli_load_rules(job->rules)))
-        return CLI_BAD;
-    if ((status = open_network(job)) != CLI_OK || (status = open_inputs(job)) != CLI_OK ||
-        (status = open_engine(job)) != CLI_OK || (status = open_outputs(job)) != CLI_OK ||
-        (status = run(job)) != CLI_OK)
+    if ((status = cli_load_rules(job->rules, &job->policy)) != CLI_OK || (status = open_network(job)) != CLI_OK ||
+        (status = open_inputs(job)) != CLI_OK || (status = open_engine(job)) != CLI_OK ||
+        (status = open_outputs(job)) != CLI_OK || (status = run(job)) != CLI_OK)
         return status;
     status = tell_totals(job);
     status = worst(status, tell_inputs(job));

@@ -72,9 +72,10 @@ int cmd_run(int argc, char **argv)
     if (status != CLI_OK)
         return status;
     config.rules = argv[optind];
-    struct tg_policy *policy = cli_load_rules(config.rules);
-    if (policy == NULL)
-        return CLI_BAD;
+    struct tg_policy *policy;
+    status = cli_load_rules(config.rules, &policy);
+    if (status != CLI_OK)
+        return status;
     config.policy = policy;
     status = live_run(&config) == 0 ? CLI_OK : CLI_SYSTEM;
     tg_policy_free(policy);

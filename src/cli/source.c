@@ -101,24 +101,38 @@ void cli_print_complaints(const struct tg_complaints *complaints, FILE *out)
     }
 }
 
-struct tg_policy *cli_read_rules(const char *path, struct tg_complaints *complaints)
+int cli_read_rules(const char *path, struct tg_complaints *complaints, struct tg_policy **policy,
+                   struct probe_expected *expected)
 {
-    return tg_rules_load(&cli_disk_source, path, complaints);
+    *expected = (struct probe_expected){0};
+    errno = 0;
+    *policy = tg_rules_load(&cli_disk_source, path, complaints);
+    int error = -errno;
+    if (*policy == NULL && tg_complaints_count(complaints, TG_ERROR) > 0)
+        return CLI_BAD;
+    if (*policy != NULL)
+        error = probe_expect(*policy, complaints, expected);
+    if (*policy != NULL && error == 0 && expected->failed == 0)
+        return CLI_OK;
+    tg_policy_free(*policy);
+    *policy = NULL;
+    if (error == 0)
+        return CLI_NO;
+    cli_complain("%s: %s", path, strerror(-error));
+    return CLI_SYSTEM;
 }
 
-struct tg_policy *cli_load_rules(const char *path)
+int cli_load_rules(const char *path, struct tg_policy **policy)
 {
+    struct probe_expected expected;
     struct tg_complaints *complaints = tg_complaints_new();
+    *policy = NULL;
     if (complaints == NULL) {
         cli_complain("%s", strerror(ENOMEM));
-        return NULL;
+        return CLI_SYSTEM;
     }
-    errno = 0;
-    struct tg_policy *policy = cli_read_rules(path, complaints);
-    int error = errno;
+    int status = cli_read_rules(path, complaints, policy, &expected);
     cli_print_complaints(complaints, stderr);
-    if (policy == NULL && tg_complaints_count(complaints, TG_ERROR) == 0)
-        cli_complain("%s: %s", path, strerror(error));
     tg_complaints_free(complaints);
-    return policy;
+    return status;
 }

@@ -50,6 +50,13 @@ static void free_statement(struct tg_statement *statement)
     free((void *)(uintptr_t)statement->label);
 }
 
+static void free_expectation(struct policy_expectation *expectation)
+{
+    free((void *)(uintptr_t)expectation->place.file);
+    free((void *)(uintptr_t)expectation->place.source);
+    free((void *)(uintptr_t)expectation->words);
+}
+
 void tg_policy_free(struct tg_policy *policy)
 {
     if (policy == NULL)
@@ -66,6 +73,8 @@ void tg_policy_free(struct tg_policy *policy)
         free(policy->port_sets.items[i].ranges);
     for (size_t i = 0; i < policy->hosts.count; i++)
         free(policy->hosts.items[i].name);
+    for (size_t i = 0; i < policy->expectations.count; i++)
+        free_expectation(&policy->expectations.items[i]);
     free(policy->zones.items);
     free(policy->statements.items);
     free(policy->address_sets.items);
@@ -73,6 +82,7 @@ void tg_policy_free(struct tg_policy *policy)
     free(policy->rules.items);
     free(policy->forwards.items);
     free(policy->hosts.items);
+    free(policy->expectations.items);
     free(policy);
 }
 
@@ -241,6 +251,22 @@ int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_
     return 0;
 }
 
+int policy_add_expectation(struct tg_policy *policy, const struct policy_expectation *expectation)
+{
+    struct policy_expectation copy = *expectation;
+    copy.place.file = strdup(expectation->place.file);
+    copy.place.source = strdup(expectation->place.source);
+    copy.words = strdup(expectation->words);
+    bool failed = copy.place.file == NULL || copy.place.source == NULL || copy.words == NULL;
+    if (!failed)
+        copy.place.mark = copy.place.source + (expectation->place.mark - expectation->place.source);
+    if (failed || APPEND(policy->expectations, copy) != 0) {
+        free_expectation(&copy);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
 void policy_set_default(struct tg_policy *policy, enum tg_action action)
 {
     policy->fallback = action;
@@ -257,7 +283,8 @@ size_t tg_policy_size(const struct tg_policy *policy)
     size_t size =
         sizeof *policy + policy->zones.room * sizeof *policy->zones.items +
         policy->statements.room * sizeof *policy->statements.items + policy->rules.room * sizeof *policy->rules.items +
-        policy->forwards.room * sizeof *policy->forwards.items + policy->hosts.room * sizeof *policy->hosts.items;
+        policy->forwards.room * sizeof *policy->forwards.items + policy->hosts.room * sizeof *policy->hosts.items +
+        policy->expectations.room * sizeof *policy->expectations.items;
     for (size_t i = 0; i < policy->address_sets.count; i++) {
         const struct address_set *set = &policy->address_sets.items[i];
         size += sizeof *set + set->v4_count * sizeof *set->v4 + set->v6_count * sizeof *set->v6;

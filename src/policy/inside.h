@@ -42,6 +42,7 @@ struct tg_policy {
     GROWING(struct policy_rule) rules;
     GROWING(struct policy_forward) forwards;
     GROWING(struct named_host) hosts;
+    GROWING(struct policy_expectation) expectations;
     enum tg_action fallback;
 };
 

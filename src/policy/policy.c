@@ -73,6 +73,16 @@ const struct tg_statement *tg_policy_statement(const struct tg_policy *policy, u
     return number < policy->statements.count ? &policy->statements.items[number] : NULL;
 }
 
+const char *policy_host_name(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->hosts.count ? policy->hosts.items[i].name : NULL;
+}
+
+const struct policy_expectation *policy_expectation(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->expectations.count ? &policy->expectations.items[i] : NULL;
+}
+
 bool policy_host(const struct tg_policy *policy, const char *name, uint8_t family, struct tg_addr *addr)
 {
     for (size_t i = 0; i < policy->hosts.count; i++) {

@@ -15,6 +15,7 @@
 
 #include "tidegate/engine.h"
 #include "tidegate/policy.h"
+#include "tidegate/rules.h"
 #include "tidegate/verdict.h"
 
 #define POLICY_NONE UINT32_MAX /* no address set, no port set, no forward */
@@ -60,6 +61,21 @@ struct policy_forward {
     bool hairpin;            /* devices inside reach it by the outside address too */
 };
 
+/* An `expect`: a packet and what must become of it. The engine does not look at these; judging them is in
+ * src/probe/expect.h. */
+enum policy_outcome { POLICY_ALLOWED, POLICY_DROPPED, POLICY_REJECTED, POLICY_FORWARDED };
+
+struct policy_expectation {
+    struct tg_complaint place; /* where the outcome stands in the file, for a complaint that has no message yet */
+    const char *words;         /* the outcome as written, blanks folded: "forwarded to front-door port 80" */
+    struct tg_probe probe;
+    enum policy_outcome outcome;
+    /* of POLICY_FORWARDED */
+    bool has_v4, has_v6, has_port;
+    struct tg_addr v4, v6; /* of the host */
+    uint16_t port;
+};
+
 struct tg_policy *policy_new(void);
 
 /* Zones are numbered in the order of adding, from TG_ZONE_FIRST.
@@ -80,6 +96,14 @@ int policy_add_rule(struct tg_policy *policy, const struct policy_rule *rule);
 int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_addr *v4, const struct tg_addr *v6);
 /* => true if a host of that name has an address of `family` */
 bool policy_host(const struct tg_policy *policy, const char *name, uint8_t family, struct tg_addr *addr);
+
+/* => the name of the i-th host, or NULL past the last */
+const char *policy_host_name(const struct tg_policy *policy, size_t i);
+
+/* => 0, or -ENOMEM */
+int policy_add_expectation(struct tg_policy *policy, const struct policy_expectation *expectation);
+/* => the i-th, in the order of the file, or NULL past the last */
+const struct policy_expectation *policy_expectation(const struct tg_policy *policy, size_t i);
 
 /* What no statement fits: TG_DROP (also if never set) or TG_REJECT. */
 void policy_set_default(struct tg_policy *policy, enum tg_action action);

@@ -94,6 +94,8 @@ static void compile_one(void *context, const struct statement *st)
         compile_forward(compiler, st);
     else if (st->kind == STATEMENT_DEFAULT)
         compile_default(compiler, st);
+    else if (st->kind == STATEMENT_EXPECT)
+        compile_expect(compiler, st);
 }
 
 static void compile_all(struct compiler *compiler)

@@ -13,6 +13,7 @@
  * both where they have none. `not LIST` is everything else, of both families, whatever the list has.
  *   - Where both sides name addresses and no family is on both, the statement could never fit: an error.
  *   - A set may hold hosts and other sets.
+ *   - A name that only an `expect` uses is used.
  *   - `forward` with `at` is of IPv4 alone, since the router has the address: no pinhole is opened beside it. Sources
  * bound it likewise: from a set of IPv4 addresses alone, no pinhole.
  *   - `forward tcp` without a port is an error; `forward any` says that all is meant.
@@ -58,6 +59,7 @@ bool compile_zones(struct compiler *compiler);
 /* Statements. => false: complained of, or memory ran out */
 bool compile_rule(struct compiler *compiler, const struct statement *st);
 bool compile_forward(struct compiler *compiler, const struct statement *st);
+bool compile_expect(struct compiler *compiler, const struct statement *st);
 
 /* Add the statement to the policy, under *number. */
 bool compile_statement(struct compiler *compiler, const struct statement *st, enum tg_statement_kind kind,

@@ -60,6 +60,17 @@ bool complaints_failed(const struct tg_complaints *complaints)
     return complaints->failed || complaints->strings.failed;
 }
 
+/* Set the mark below a line, `whole`, whose copy is shown->source. */
+static void mark(struct place place, struct place whole, struct tg_complaint *shown)
+{
+    uint32_t end = place.at + place.len, line_end = whole.at + whole.len;
+    if (end > line_end)
+        end = line_end;
+    shown->width = end > place.at ? text_characters(text_at(place), end - place.at) : 1;
+    if (shown->source != NULL)
+        shown->mark = shown->source + (place.at < line_end ? place.at - whole.at : whole.len);
+}
+
 /* Fill in line, column, width and source of a place. */
 static void locate(struct tg_complaints *complaints, struct place place, struct tg_complaint *shown)
 {
@@ -80,32 +91,55 @@ static void locate(struct tg_complaints *complaints, struct place place, struct 
     complaints->last.column += text_characters(place.text->bytes + from, place.at - from);
     complaints->last.at = place.at;
 
-    uint32_t end = place.at + place.len, line_end = whole.at + whole.len;
-    if (end > line_end)
-        end = line_end;
-    uint32_t width = end > place.at ? text_characters(text_at(place), end - place.at) : 1;
     shown->line = line;
     shown->column = complaints->last.column;
-    shown->width = width;
     shown->source = complaints->last.source;
-    if (shown->source != NULL)
-        shown->mark = shown->source + (place.at < line_end ? place.at - whole.at : whole.len);
+    mark(place, whole, shown);
+}
+
+bool complaint_place(struct arena *arena, struct place place, struct tg_complaint *shown)
+{
+    uint32_t line = text_line(place.text, place.at);
+    struct place whole = text_line_place(place.text, line);
+    *shown = (struct tg_complaint){
+        .file = place.text->path,
+        .line = line,
+        .column = 1 + text_characters(text_at(whole), place.at - whole.at),
+        .source = arena_text(arena, text_at(whole), whole.len),
+    };
+    mark(place, whole, shown);
+    return shown->source != NULL;
+}
+
+static bool make_room(struct tg_complaints *complaints)
+{
+    if (complaints->count < complaints->room)
+        return true;
+    size_t room = complaints->room > 0 ? complaints->room * 2 : 16;
+    struct entry *entries = realloc(complaints->entries, room * sizeof *entries);
+    if (entries == NULL) {
+        complaints->failed = true;
+        return false;
+    }
+    complaints->entries = entries;
+    complaints->room = room;
+    return true;
+}
+
+/* Keep a complaint, whose strings are the list's own. */
+static void keep(struct tg_complaints *complaints, struct tg_complaint shown, struct place place)
+{
+    if (shown.message == NULL || shown.file == NULL || shown.source == NULL || !make_room(complaints))
+        return;
+    complaints->entries[complaints->count] = (struct entry){shown, place, complaints->count};
+    complaints->count++;
+    complaints->by_severity[shown.severity]++;
 }
 
 COMPLAINT_PRINTF(5, 0)
 static void add(struct tg_complaints *complaints, enum tg_severity severity, const char *path, struct place place,
                 const char *format, va_list args)
 {
-    if (complaints->count == complaints->room) {
-        size_t room = complaints->room > 0 ? complaints->room * 2 : 16;
-        struct entry *entries = realloc(complaints->entries, room * sizeof *entries);
-        if (entries == NULL) {
-            complaints->failed = true;
-            return;
-        }
-        complaints->entries = entries;
-        complaints->room = room;
-    }
     char message[1024];
     vsnprintf(message, sizeof message, format, args);
     struct tg_complaint shown = {.severity = severity, .width = 1, .source = "", .mark = ""};
@@ -113,11 +147,7 @@ static void add(struct tg_complaints *complaints, enum tg_severity severity, con
     shown.file = arena_text(&complaints->strings, path, strlen(path));
     if (place.text != NULL)
         locate(complaints, place, &shown);
-    if (shown.message == NULL || shown.file == NULL || shown.source == NULL)
-        return;
-    complaints->entries[complaints->count] = (struct entry){shown, place, complaints->count};
-    complaints->count++;
-    complaints->by_severity[severity]++;
+    keep(complaints, shown, place);
 }
 
 void complain(struct tg_complaints *complaints, enum tg_severity severity, struct place place, const char *format, ...)
@@ -135,6 +165,24 @@ void complain_of_file(struct tg_complaints *complaints, enum tg_severity severit
     va_start(args, format);
     add(complaints, severity, path, (struct place){0}, format, args);
     va_end(args);
+}
+
+void complain_later(struct tg_complaints *complaints, enum tg_severity severity, const struct tg_complaint *place,
+                    const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    struct tg_complaint shown = *place;
+    shown.severity = severity;
+    shown.message = arena_text(&complaints->strings, message, strlen(message));
+    shown.file = arena_text(&complaints->strings, place->file, strlen(place->file));
+    shown.source = arena_text(&complaints->strings, place->source, strlen(place->source));
+    if (shown.source != NULL)
+        shown.mark = shown.source + (place->mark - place->source);
+    keep(complaints, shown, (struct place){0});
 }
 
 static int compare(const void *a, const void *b)

@@ -27,6 +27,16 @@ COMPLAINT_PRINTF(4, 5)
 void complain_of_file(struct tg_complaints *complaints, enum tg_severity severity, const char *path, const char *format,
                       ...);
 
+/* Fill in the place of a complaint that may be made later, when the text is gone: all but severity and message. Strings
+ * are of the arena, or of the text.
+ * => false without memory */
+bool complaint_place(struct arena *arena, struct place place, struct tg_complaint *shown);
+
+/* Complain of such a place. */
+COMPLAINT_PRINTF(4, 5)
+void complain_later(struct tg_complaints *complaints, enum tg_severity severity, const struct tg_complaint *place,
+                    const char *format, ...);
+
 /* Where the list stands now, for complaints_sort(). */
 size_t complaints_mark(const struct tg_complaints *complaints);
 

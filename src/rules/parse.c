@@ -210,7 +210,7 @@ static const struct verb {
     {"helper", STATEMENT_NONE, NULL},
     {"detect", STATEMENT_NONE, NULL},
     {"knock", STATEMENT_NONE, NULL},
-    {"expect", STATEMENT_NONE, NULL},
+    {"expect", STATEMENT_EXPECT, parse_expect},
 };
 
 static const struct verb *verb_at(struct place word)

@@ -8,7 +8,7 @@
  *
  * Files: parse.c, what all statements share and the choice between them; parse_list.c, lists of addresses, ports,
  * protocols and types; parse_name.c, the statements that name something, and `default`; parse_rule.c, allow, drop,
- * reject and forward; literal.c, addresses as written.
+ * reject and forward; probe.c, packets and `expect`; literal.c, addresses as written.
  */
 #ifndef RULES_PARSE_H
 #define RULES_PARSE_H
@@ -93,5 +93,11 @@ bool parse_default(struct parser *parser);
 bool parse_rule(struct parser *parser);
 bool parse_forward(struct parser *parser);
 bool parse_include(struct parser *parser);
+bool parse_expect(struct parser *parser);
+
+/* A packet, and what becomes of it (probe.c). Both need a policy that knows the file's zones and hosts; what follows is
+ * left for the caller to read. */
+bool parse_probe(struct parser *parser, const struct tg_policy *policy, struct tg_probe *probe);
+bool parse_outcome(struct parser *parser, const struct tg_policy *policy, struct policy_expectation *expectation);
 
 #endif

@@ -1,8 +1,8 @@
-/* A packet in words, as `explain` and `expect` take it (tidegate/rules.h).
+/* A packet in words, as `explain` and `expect` take it (tidegate/rules.h), and what an `expect` says of it.
  *
- * It is read with the same words as a rule, by the same lexer, from a text that is called "packet" and has one line.
- * Names of hosts and zones are those of the policy; services are the built-in ones, since a policy has no use for names
- * of others.
+ * It is read with the same words as a rule, by the same lexer: for `explain` from a text that is called "packet" and
+ * has one line, for `expect` from the line itself, once all zones and hosts of the file are known. Names of hosts and
+ * zones are those of the policy; services are the built-in ones, since a policy has no use for names of others.
  */
 #include "tidegate/rules.h"
 
@@ -15,7 +15,7 @@
 #include "rules/words.h"
 
 struct work {
-    struct parser parser;
+    struct parser *parser;
     const struct tg_policy *policy;
     struct tg_probe *probe;
     bool named_proto;
@@ -35,7 +35,7 @@ struct end {
 /* What the packet is, and of ICMP which type. */
 static bool probe_proto(struct work *work)
 {
-    struct parser *parser = &work->parser;
+    struct parser *parser = work->parser;
     int proto = parse_at_word(parser) ? words_protocol(parser->token->place) : -1;
     if (parse_at(parser, "from"))
         return true;
@@ -71,6 +71,13 @@ static void set_addr(struct end *end, const struct tg_policy *policy, const char
         end->addr = end->addr6;
 }
 
+static void try_hosts(const struct work *work, struct near *near)
+{
+    const char *name;
+    for (size_t i = 0; (name = policy_host_name(work->policy, i)) != NULL; i++)
+        near_try(near, name);
+}
+
 static bool unknown_name(struct work *work, struct place word)
 {
     char quote[COMPLAINT_QUOTE], hint[NEAR_HINT];
@@ -80,7 +87,8 @@ static bool unknown_name(struct work *work, struct place word)
     near_try(&near, "port");
     for (uint8_t i = TG_ZONE_FIRST; i < tg_policy_zone_count(work->policy); i++)
         near_try(&near, tg_policy_zone(work->policy, i)->name);
-    parse_error(&work->parser, word, "'%s' is no zone and no host of these rules%s", complaint_quote(word, quote),
+    try_hosts(work, &near);
+    parse_error(work->parser, word, "'%s' is no zone and no host of these rules%s", complaint_quote(word, quote),
                 near_hint(&near, hint));
     return false;
 }
@@ -89,10 +97,10 @@ static bool literal(struct work *work, struct place word, struct end *end)
 {
     struct tg_range range;
     char quote[COMPLAINT_QUOTE];
-    if (!parse_address_word(&work->parser, word, &range))
+    if (!parse_address_word(work->parser, word, &range))
         return false;
     if (!tg_addr_equal(range.first, range.last)) {
-        parse_error(&work->parser, word, "'%s': a packet has one address on each side", complaint_quote(word, quote));
+        parse_error(work->parser, word, "'%s': a packet has one address on each side", complaint_quote(word, quote));
         return false;
     }
     end->family = range.family;
@@ -104,7 +112,7 @@ static bool literal(struct work *work, struct place word, struct end *end)
 /* Read [ZONE] [ADDRESS]: a word, and another if the first was a zone. */
 static bool probe_where(struct work *work, struct end *end)
 {
-    struct parser *parser = &work->parser;
+    struct parser *parser = work->parser;
     bool zone_said = false;
     while (parse_at_word(parser) && !end->has_addr) {
         struct place word = parser->token->place;
@@ -139,7 +147,7 @@ static bool probe_where(struct work *work, struct end *end)
 /* The port that a word is, by number or by the name of a built-in service. */
 static bool probe_port(struct work *work, struct end *end)
 {
-    struct parser *parser = &work->parser;
+    struct parser *parser = work->parser;
     char quote[COMPLAINT_QUOTE];
     if (!work->named_proto || !tg_proto_has_ports(work->probe->proto)) {
         parse_error(parser, parser->token[-1].place,
@@ -179,9 +187,9 @@ static bool probe_end(struct work *work, const char *word, struct end *end)
     const char *const words[] = {word, "port", NULL};
     char what[24] = "'";
     strcat(strcat(what, word), "'");
-    if (!parse_accept(&work->parser, word))
-        return parse_expected(&work->parser, what, words);
-    return probe_where(work, end) && (!parse_accept(&work->parser, "port") || probe_port(work, end));
+    if (!parse_accept(work->parser, word))
+        return parse_expected(work->parser, what, words);
+    return probe_where(work, end) && (!parse_accept(work->parser, "port") || probe_port(work, end));
 }
 
 /* Settle the family: what the protocol or an address says; else IPv4 where hosts have both. */
@@ -193,7 +201,7 @@ static bool settle(struct work *work, const struct end *from, const struct end *
         if (!ends[i]->has_addr || ends[i]->family == 0)
             continue;
         if (probe->family != 0 && probe->family != ends[i]->family) {
-            parse_error(&work->parser, ends[i]->addr_place, "this is an IPv%u address, and the packet is IPv%u",
+            parse_error(work->parser, ends[i]->addr_place, "this is an IPv%u address, and the packet is IPv%u",
                         ends[i]->family, probe->family);
             return false;
         }
@@ -214,15 +222,107 @@ static bool settle(struct work *work, const struct end *from, const struct end *
     return true;
 }
 
-static bool parse_probe(struct work *work)
+bool parse_probe(struct parser *parser, const struct tg_policy *policy, struct tg_probe *probe)
 {
+    struct work work = {.parser = parser, .policy = policy, .probe = probe};
     struct end from = {0}, to = {0};
-    if (!probe_proto(work) || !probe_end(work, "from", &from) || !probe_end(work, "to", &to))
-        return false;
-    if (!parse_at_end(&work->parser))
-        return parse_expected(&work->parser, "the end of the packet", NULL);
-    return settle(work, &from, &to);
+    *probe = (struct tg_probe){0};
+    return probe_proto(&work) && probe_end(&work, "from", &from) && probe_end(&work, "to", &to) &&
+           settle(&work, &from, &to);
 }
+
+/* Expectations. */
+
+bool parse_expect(struct parser *parser)
+{
+    size_t count = 1;
+    for (const struct token *token = parser->first; token->kind != TOKEN_END; token++)
+        count++;
+    struct token *tokens = arena_take(&parser->tree->arena, count * sizeof *tokens);
+    if (tokens == NULL)
+        return false;
+    memcpy(tokens, parser->first, count * sizeof *tokens);
+    parser->statement->tokens = tokens;
+    while (!parse_at_end(parser))
+        parse_take(parser);
+    return true;
+}
+
+/* HOST, behind `forwarded to`: a name, or one address. */
+static bool outcome_host(struct work *work, struct policy_expectation *expectation)
+{
+    struct parser *parser = work->parser;
+    char quote[COMPLAINT_QUOTE], hint[NEAR_HINT];
+    struct end host = {0};
+    if (!parse_at_word(parser) || words_reserved(parser->token->place))
+        return parse_expected(parser, "the host that gets it: its name or address", NULL);
+    struct place word = parse_take(parser);
+    if (words_like_address(word)) {
+        if (!literal(work, word, &host))
+            return false;
+    } else {
+        const char *name = parse_copy(parser, word);
+        if (name == NULL)
+            return false;
+        set_addr(&host, work->policy, name);
+        if (!host.has_addr) {
+            struct near near = near_to(text_at(word), word.len);
+            try_hosts(work, &near);
+            parse_error(parser, word, "'%s' is no host of these rules%s", complaint_quote(word, quote),
+                        near_hint(&near, hint));
+            return false;
+        }
+    }
+    expectation->has_v4 = host.family != TG_IPV6;
+    expectation->has_v6 = host.family != TG_IPV4;
+    expectation->v4 = host.addr;
+    expectation->v6 = host.family == 0 ? host.addr6 : host.addr;
+    uint8_t family = work->probe->family;
+    if (family == 0 || (family == TG_IPV4 ? expectation->has_v4 : expectation->has_v6))
+        return true;
+    parse_error(parser, word, "'%s' has no IPv%u address, and the packet is IPv%u", complaint_quote(word, quote),
+                family, family);
+    return false;
+}
+
+static bool outcome_forwarded(struct work *work, struct policy_expectation *expectation)
+{
+    static const char *const words[] = {"to", NULL};
+    struct end end = {0};
+    if (!parse_accept(work->parser, "to"))
+        return parse_expected(work->parser, "'to' and the host that gets it", words);
+    if (!outcome_host(work, expectation))
+        return false;
+    if (!parse_accept(work->parser, "port"))
+        return true;
+    if (!probe_port(work, &end))
+        return false;
+    expectation->has_port = true;
+    expectation->port = end.port;
+    return true;
+}
+
+bool parse_outcome(struct parser *parser, const struct tg_policy *policy, struct policy_expectation *expectation)
+{
+    static const char *const words[] = {
+        [POLICY_ALLOWED] = "allowed",
+        [POLICY_DROPPED] = "dropped",
+        [POLICY_REJECTED] = "rejected",
+        [POLICY_FORWARDED] = "forwarded",
+        NULL,
+    };
+    struct work work = {.parser = parser, .policy = policy, .probe = &expectation->probe};
+    work.named_proto = expectation->probe.proto != 0;
+    for (size_t i = 0; words[i] != NULL; i++) {
+        if (!parse_accept(parser, words[i]))
+            continue;
+        expectation->outcome = (enum policy_outcome)i;
+        return i != POLICY_FORWARDED || outcome_forwarded(&work, expectation);
+    }
+    return parse_expected(parser, "'allowed', 'dropped', 'rejected' or 'forwarded to HOST'", words);
+}
+
+/* A packet alone. */
 
 int tg_probe_parse(const struct tg_policy *policy, const char *text, struct tg_probe *probe,
                    struct tg_complaints *complaints)
@@ -237,11 +337,12 @@ int tg_probe_parse(const struct tg_policy *policy, const char *text, struct tg_p
         struct lexer lexer = lex_begin(packet, complaints);
         struct token none = {TOKEN_END, {packet, 0, 0}};
         bool line = lex_line(&lexer);
-        struct work work = {.policy = policy, .probe = probe};
-        work.parser = parse_begin(&tree, &statement, line ? lexer.tokens : &none, lexer.bad);
-        good = parse_probe(&work) && !lexer.bad;
+        struct parser parser = parse_begin(&tree, &statement, line ? lexer.tokens : &none, lexer.bad);
+        good = parse_probe(&parser, policy, probe) && !lexer.bad;
+        if (good && !parse_at_end(&parser))
+            good = parse_expected(&parser, "the end of the packet", NULL);
         if (lexer.at < packet->len)
-            parse_error(&work.parser, (struct place){packet, lexer.at, 0}, "a packet is said on one line");
+            parse_error(&parser, (struct place){packet, lexer.at, 0}, "a packet is said on one line");
         if (lexer.failed)
             tree.arena.failed = true;
         lex_end(&lexer);

@@ -89,6 +89,7 @@ enum statement_kind {
     STATEMENT_DEFAULT,
     STATEMENT_FORWARD,
     STATEMENT_INCLUDE,
+    STATEMENT_EXPECT,
 };
 
 struct interface_item {
@@ -139,6 +140,8 @@ struct forward_statement {
     struct name_ref label;
 };
 
+struct token;
+
 struct statement {
     struct statement *next; /* the line behind it in the same file */
     enum statement_kind kind;
@@ -155,6 +158,7 @@ struct statement {
         enum tg_action fallback; /* of `default` */
         struct forward_statement forward;
         struct included_file *included;
+        const struct token *tokens; /* of an `expect`, all of them: read when every name is known */
     };
 };
 

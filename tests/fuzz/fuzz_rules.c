@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/expect.h"
 #include "rules/parse.h"
 #include "tidegate/rules.h"
 
@@ -109,6 +110,17 @@ static void check_tree(const struct files *files)
     arena_clear(&tree.arena);
 }
 
+/* What a file expects of itself, judged. */
+static void judge_expectations(const struct tg_policy *policy)
+{
+    struct tg_complaints *complaints = tg_complaints_new();
+    struct probe_expected expected;
+    MUST(probe_expect(policy, complaints, &expected) == 0);
+    MUST(expected.failed == tg_complaints_count(complaints, TG_ERROR));
+    check_complaints(complaints);
+    tg_complaints_free(complaints);
+}
+
 static void probe(const struct tg_policy *policy, const struct files *files)
 {
     struct tg_complaints *complaints = tg_complaints_new();
@@ -136,8 +148,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST((policy == NULL) == (tg_complaints_count(complaints, TG_ERROR) > 0));
     check_complaints(complaints);
     check_tree(&files);
-    if (policy != NULL)
+    if (policy != NULL) {
         probe(policy, &files);
+        judge_expectations(policy);
+    }
     tg_policy_free(policy);
     tg_complaints_free(complaints);
     free(copy);

@@ -60,6 +60,34 @@ def errors():
 
 
 @test
+def expectations():
+    held = 'expect tcp from wan to router port 8080 is forwarded to camera port 80\n'
+    failing = 'expect tcp from lan to wan is dropped\n'
+    write('held.rules', RULES + held)
+    run = check('held.rules')
+    same((run.returncode, run.stderr), (0, ''), 'exit status and complaints')
+    same(run.stdout.splitlines()[-1], '  expected    1 expectation, and it holds', 'summary')
+    write('failed.rules', 'include "held.rules"\n' + failing)
+    run = check('failed.rules')
+    same(run.returncode, 1, 'exit status')
+    same(run.stdout, '', 'output')
+    same(run.stderr, 'failed.rules:2:31: error: expected to be dropped, and is allowed by held.rules:5\n'
+                     'expect tcp from lan to wan is dropped\n                              ^^^^^^^\n'
+                     'tidegate: failed.rules is not loaded: of its 2 expectations 1 failed\n', 'complaints')
+
+
+@test
+def no_verb_loads_what_fails_expectations():
+    write('failed.rules', RULES + 'expect tcp from lan to wan is dropped\n')
+    for arguments in (['run', 'failed.rules'], ['replay', 'failed.rules', 'none.pcap'],
+                      ['explain', 'failed.rules', 'from lan to wan']):
+        run = subprocess.run([TIDEGATE, *arguments], capture_output=True, text=True, timeout=60)
+        same(run.returncode, 1, f'exit status of {arguments[0]}')
+        same(run.stdout, '', f'output of {arguments[0]}')
+        expect('expected to be dropped, and is allowed by failed.rules:5' in run.stderr, run.stderr)
+
+
+@test
 def unreadable():
     os.makedirs('folder', exist_ok=True)
     for path, why in (('missing.rules', 'No such file or directory'), ('folder', 'Is a directory')):

@@ -21,6 +21,12 @@ struct tg_policy {
     char *lines; /* what was added, a line each */
     size_t len;
     struct tg_zone zones[TG_ZONE_MAX];
+    struct recorder_host {
+        char *name;
+        struct tg_addr addrs[2]; /* IPv4, IPv6 */
+        bool has[2];
+    } hosts[TG_ZONE_MAX];
+    size_t host_count;
     size_t zone_count, statement_count, forward_count, set_count;
     char *sets[RECORDER_MOST];
     enum tg_action fallback;
@@ -54,6 +60,8 @@ void tg_policy_free(struct tg_policy *policy)
         free((void *)(uintptr_t)policy->zones[i].name);
         free((void *)(uintptr_t)policy->zones[i].addresses);
     }
+    for (size_t i = 0; i < policy->host_count; i++)
+        free(policy->hosts[i].name);
     for (size_t i = 0; i < policy->set_count; i++)
         free(policy->sets[i]);
     free(policy->lines);
@@ -190,6 +198,44 @@ int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_
     if (v6 != NULL)
         record(policy, " %s", tg_addr_format(TG_IPV6, *v6, text));
     record(policy, "\n");
+    if (policy->host_count < TG_ZONE_MAX)
+        policy->hosts[policy->host_count++] = (struct recorder_host){strdup(name),
+                                                                     {v4 != NULL ? *v4 : *v6, v6 != NULL ? *v6 : *v4},
+                                                                     {v4 != NULL, v6 != NULL}};
+    return 0;
+}
+
+static const char *recorder_end(const struct tg_policy *policy, uint8_t zone, bool has, uint8_t family,
+                                struct tg_addr addr, char buf[static 128])
+{
+    char text[TG_ADDR_TEXT];
+    snprintf(buf, 128, "%s%s%s", recorder_zone(policy, zone), has ? " " : "",
+             has ? tg_addr_format(family, addr, text) : "");
+    return buf;
+}
+
+int policy_add_expectation(struct tg_policy *policy, const struct policy_expectation *expectation)
+{
+    const struct tg_probe *p = &expectation->probe;
+    char end[128], text[TG_ADDR_TEXT];
+    record(policy, "expect at %s:%u:%u+%u: proto %u", expectation->place.file, expectation->place.line,
+           expectation->place.column, expectation->place.width, p->proto);
+    if (p->proto == 1 || p->proto == 58)
+        record(policy, " type %u/%u", p->icmp_type, p->icmp_code);
+    record(policy, ", %s", recorder_end(policy, p->zone_in, p->has_src, p->family, p->src, end));
+    if (p->has_sport)
+        record(policy, " port %u", p->sport);
+    record(policy, " to %s", recorder_end(policy, p->zone_out, p->has_dst, p->family, p->dst, end));
+    if (p->has_dport)
+        record(policy, " port %u", p->dport);
+    record(policy, ", %s", expectation->words);
+    if (expectation->has_v4)
+        record(policy, " %s", tg_addr_format(TG_IPV4, expectation->v4, text));
+    if (expectation->has_v6)
+        record(policy, " %s", tg_addr_format(TG_IPV6, expectation->v6, text));
+    if (expectation->has_port)
+        record(policy, " %u", expectation->port);
+    record(policy, "\n");
     return 0;
 }
 
@@ -214,6 +260,31 @@ uint8_t tg_policy_zone_count(const struct tg_policy *policy)
 const struct tg_zone *tg_policy_zone(const struct tg_policy *policy, uint8_t zone)
 {
     return zone < TG_ZONE_FIRST ? NULL : &policy->zones[zone - TG_ZONE_FIRST];
+}
+
+uint8_t tg_policy_zone_named(const struct tg_policy *policy, const char *name)
+{
+    for (uint8_t i = 0; i < policy->zone_count; i++)
+        if (strcmp(policy->zones[i].name, name) == 0)
+            return (uint8_t)(TG_ZONE_FIRST + i);
+    return TG_ZONE_NONE;
+}
+
+bool policy_host(const struct tg_policy *policy, const char *name, uint8_t family, struct tg_addr *addr)
+{
+    size_t which = family == TG_IPV6;
+    for (size_t i = 0; i < policy->host_count; i++) {
+        if (strcmp(policy->hosts[i].name, name) != 0 || !policy->hosts[i].has[which])
+            continue;
+        *addr = policy->hosts[i].addrs[which];
+        return true;
+    }
+    return false;
+}
+
+const char *policy_host_name(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->host_count ? policy->hosts[i].name : NULL;
 }
 
 /* The zone that masquerades; or the one without an address. */
