@@ -89,7 +89,7 @@ static int check(const char *path, bool strict, struct tg_complaints *complaints
 {
     struct tg_policy *policy;
     struct probe_expected expected;
-    int status = cli_read_rules(path, complaints, &policy, &expected);
+    int status = cli_read_rules(&cli_disk_source, path, complaints, &policy, &expected);
     size_t errors = tg_complaints_count(complaints, TG_ERROR), warnings = tg_complaints_count(complaints, TG_WARNING);
     cli_print_complaints(complaints, stderr);
     if (status == CLI_BAD)

@@ -54,20 +54,19 @@ static int load(struct work *work, const char *bytes, size_t len, bool warnings_
     struct tg_complaints *complaints = tg_complaints_new();
     if (complaints == NULL)
         return no_memory();
-    errno = 0;
-    struct tg_policy *policy = tg_rules_load(&source, work->path, complaints);
-    int error = errno, status = policy != NULL ? CLI_OK : CLI_BAD;
+    struct tg_policy *policy;
+    struct probe_expected expected;
+    int status = cli_read_rules(&source, work->path, complaints, &policy, &expected);
     size_t errors = tg_complaints_count(complaints, TG_ERROR), warnings = tg_complaints_count(complaints, TG_WARNING);
     if (policy == NULL || warnings_too)
         cli_print_complaints(complaints, stderr);
-    if (policy == NULL && errors == 0) {
-        cli_complain("%s: %s", work->path, strerror(error));
-        status = CLI_SYSTEM;
-    } else if (policy == NULL && warnings_too) {
+    if (status == CLI_NO && warnings_too) {
+        cli_complain("%s is left as it is: it would not be as it expects", work->path);
+    } else if (status == CLI_BAD && warnings_too) {
         cli_complain("%s is left as it is: it would have %zu error%s", work->path, errors, errors == 1 ? "" : "s");
-    } else if (policy == NULL) {
+    } else if (status == CLI_BAD) {
         cli_complain("%s cannot be loaded: %zu error%s", work->path, errors, errors == 1 ? "" : "s");
-    } else if (work->strict && warnings > 0) {
+    } else if (status == CLI_OK && work->strict && warnings > 0) {
         cli_complain("%s is left as it is: it would have %zu warning%s, and --strict takes %s for errors", work->path,
                      warnings, warnings == 1 ? "" : "s", warnings == 1 ? "it" : "them");
         status = CLI_NO;

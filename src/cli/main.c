@@ -91,8 +91,8 @@ static const struct verb verbs[] = {
      "  --json     one JSON object a line and forward\n"
      "  --strict   take warnings for errors\n"
      "\n"
-     "Exit status: 0 done; 1 --strict and there are warnings; 2 bad usage or rules; 3 the\n"
-     "system refused. After all but 0 RULES is as it was.\n"},
+     "Exit status: 0 done; 1 an expectation would fail, or --strict and there are warnings; 2 bad\n"
+     "usage or rules; 3 the system refused. After all but 0 RULES is as it was.\n"},
     {"run", cmd_run, true, "the firewall itself: take this machine's packets",
      "run RULES [--workers N] [--queue N] [--packets | --json]",
      "Takes the packets of this network namespace from the kernel (NFQUEUE) and judges them\n"

@@ -101,12 +101,12 @@ void cli_print_complaints(const struct tg_complaints *complaints, FILE *out)
     }
 }
 
-int cli_read_rules(const char *path, struct tg_complaints *complaints, struct tg_policy **policy,
-                   struct probe_expected *expected)
+int cli_read_rules(const struct tg_source *source, const char *path, struct tg_complaints *complaints,
+                   struct tg_policy **policy, struct probe_expected *expected)
 {
     *expected = (struct probe_expected){0};
     errno = 0;
-    *policy = tg_rules_load(&cli_disk_source, path, complaints);
+    *policy = tg_rules_load(source, path, complaints);
     int error = -errno;
     if (*policy == NULL && tg_complaints_count(complaints, TG_ERROR) > 0)
         return CLI_BAD;
@@ -131,7 +131,7 @@ int cli_load_rules(const char *path, struct tg_policy **policy)
         cli_complain("%s", strerror(ENOMEM));
         return CLI_SYSTEM;
     }
-    int status = cli_read_rules(path, complaints, policy, &expected);
+    int status = cli_read_rules(&cli_disk_source, path, complaints, policy, &expected);
     cli_print_complaints(complaints, stderr);
     tg_complaints_free(complaints);
     return status;

@@ -15,10 +15,10 @@ extern const struct tg_source cli_disk_source;
  * with errors, CLI_NO for one whose expectations fail, CLI_SYSTEM without memory */
 int cli_load_rules(const char *path, struct tg_policy **policy);
 
-/* The same, with the complaints in a list; nothing is printed but that there was no memory. *expected tells what became
- * of the expectations. */
-int cli_read_rules(const char *path, struct tg_complaints *complaints, struct tg_policy **policy,
-                   struct probe_expected *expected);
+/* The same from any source, with the complaints in a list; nothing is printed but that there was no memory. *expected
+ * tells what became of the expectations. */
+int cli_read_rules(const struct tg_source *source, const char *path, struct tg_complaints *complaints,
+                   struct tg_policy **policy, struct probe_expected *expected);
 
 /* Print all complaints, in colour if `out` is a terminal and NO_COLOR is not set. */
 void cli_print_complaints(const struct tg_complaints *complaints, FILE *out);

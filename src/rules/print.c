@@ -370,6 +370,16 @@ static void forward(struct print *out, const struct forward_statement *forward)
     label(out, &forward->label);
 }
 
+/* Its words as they stand: it is read only when every name is known, and the tree keeps no more of it. */
+static void expectation(struct print *out, const struct token *token)
+{
+    for (; token->kind != TOKEN_END; token++) {
+        if (token->kind != TOKEN_COMMA)
+            gap(out);
+        add_bytes(out, text_at(token->place), token->place.len);
+    }
+}
+
 void print_statement(struct print *out, const struct statement *st)
 {
     switch (st->kind) {
@@ -396,6 +406,7 @@ void print_statement(struct print *out, const struct statement *st)
         word(out, st->fallback == TG_DROP ? "drop" : "reject");
         break;
     case STATEMENT_FORWARD: forward(out, &st->forward); break;
+    case STATEMENT_EXPECT: expectation(out, st->tokens); break;
     case STATEMENT_INCLUDE:
         word(out, "include");
         quoted(out, st->name.text);

@@ -69,6 +69,8 @@ static char *meaning(const char *path, const char *bytes, size_t len)
     char *out = calloc(1, policy->len + 1);
     size_t n = 0;
     for (const char *line = policy->lines; *line != '\0';) {
+        if (strncmp(line, "expect at ", 10) == 0) /* where it stands comes first there */
+            line = strstr(line, ": ");
         size_t whole = strcspn(line, "\n"), part = whole;
         const char *at = strstr(line, " at ");
         if (*line >= '0' && *line <= '9' && at != NULL && at < line + whole)
