@@ -68,6 +68,7 @@ void tg_policy_free(struct tg_policy *policy)
     for (size_t i = 0; i < policy->address_sets.count; i++) {
         free(policy->address_sets.items[i].v4);
         free(policy->address_sets.items[i].v6);
+        free(policy->address_sets.items[i].v4_index);
     }
     for (size_t i = 0; i < policy->port_sets.count; i++)
         free(policy->port_sets.items[i].ranges);
@@ -169,6 +170,24 @@ static void tidy_v6(struct address_set *set)
     set->v6_count = set->v6_count == 0 ? 0 : kept + 1;
 }
 
+/* => 0, or -ENOMEM */
+static int index_v4(struct address_set *set)
+{
+    if (set->v4_count < INDEX_FROM)
+        return 0;
+    set->v4_index = calloc(INDEX_COUNT, sizeof *set->v4_index);
+    if (set->v4_index == NULL)
+        return -ENOMEM;
+    uint32_t range = 0;
+    for (uint32_t upper = 0; upper < INDEX_COUNT - 1; upper++) {
+        while (range < set->v4_count && set->v4[range].last < upper << 16)
+            range++;
+        set->v4_index[upper] = range;
+    }
+    set->v4_index[INDEX_COUNT - 1] = (uint32_t)set->v4_count;
+    return 0;
+}
+
 int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number)
 {
     struct address_set set = {0};
@@ -187,13 +206,14 @@ int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges
     }
     tidy_v4(&set);
     tidy_v6(&set);
-    if (APPEND(policy->address_sets, set) != 0)
+    if (index_v4(&set) != 0 || APPEND(policy->address_sets, set) != 0)
         goto fail;
     *number = (uint32_t)(policy->address_sets.count - 1);
     return 0;
 fail:
     free(set.v4);
     free(set.v6);
+    free(set.v4_index);
     return -ENOMEM;
 }
 
@@ -287,7 +307,8 @@ size_t tg_policy_size(const struct tg_policy *policy)
         policy->expectations.room * sizeof *policy->expectations.items;
     for (size_t i = 0; i < policy->address_sets.count; i++) {
         const struct address_set *set = &policy->address_sets.items[i];
-        size += sizeof *set + set->v4_count * sizeof *set->v4 + set->v6_count * sizeof *set->v6;
+        size += sizeof *set + set->v4_count * sizeof *set->v4 + set->v6_count * sizeof *set->v6 +
+                (set->v4_index != NULL ? INDEX_COUNT * sizeof *set->v4_index : 0);
     }
     for (size_t i = 0; i < policy->port_sets.count; i++)
         size += sizeof(struct port_set) + policy->port_sets.items[i].count * sizeof(struct policy_ports);

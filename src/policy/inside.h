@@ -13,7 +13,13 @@ struct address_set {
         struct tg_addr first, last;
     } * v6;
     size_t v4_count, v6_count;
+    /* Of a large set: for each value of an address's upper 16 bits, the first range that does not end below it; and the
+     * count behind the last. So a search begins among the few ranges that matter, not over all of the memory. */
+    uint32_t *v4_index;
 };
+
+#define INDEX_FROM  4096 /* ranges: smaller sets fit a cache as they are */
+#define INDEX_COUNT 65537
 
 /* Sorted and disjoint as well. */
 struct port_set {

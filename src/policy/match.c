@@ -8,6 +8,11 @@
 static bool is_in_v4(const struct address_set *set, uint32_t addr)
 {
     size_t low = 0, high = set->v4_count;
+    if (set->v4_index != NULL) {
+        low = set->v4_index[addr >> 16];
+        size_t next = set->v4_index[(addr >> 16) + 1]; /* may begin before these 16 bits are over */
+        high = next < high ? next + 1 : high;
+    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (addr < set->v4[middle].first)

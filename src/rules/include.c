@@ -221,6 +221,27 @@ static bool include_statement(struct loader *loader, const struct text *text, st
     return include_one(loader, &tail, path, st->name.place);
 }
 
+/* The file that a set is read from. It is no part of the tree: it defines nothing but what is in the set.
+ * => false if memory ran out */
+static bool set_statement(struct loader *loader, const struct text *text, struct statement *st)
+{
+    struct arena *arena = &loader->tree->arena;
+    struct address_item *item = arena_take(arena, sizeof *item);
+    struct address_file *file = arena_take(arena, sizeof *file);
+    const char *path = join(arena, text, st->path.text);
+    bool good = true, incomplete = loader->tree->incomplete;
+    if (item == NULL || file == NULL || path == NULL)
+        return false;
+    struct text *list = read_text(loader, path, st->path.place);
+    loader->tree->incomplete = incomplete; /* no name is missing */
+    if (list != NULL && !parse_address_file(loader->tree, list, file, &good))
+        return false;
+    st->broken |= list == NULL || !good;
+    *item = (struct address_item){.place = st->path.place, .file = file};
+    st->addresses = item;
+    return !arena->failed;
+}
+
 /* => false if the file is not there (complained of) or memory ran out */
 static bool load(struct loader *loader, const char *path, struct place place, struct file *file)
 {
@@ -228,6 +249,8 @@ static bool load(struct loader *loader, const char *path, struct place place, st
     if (text == NULL || !parse_file(loader->tree, text, file))
         return false;
     for (struct statement *st = file->statements; st != NULL; st = st->next) {
+        if (st->kind == STATEMENT_SET && st->path.text != NULL && !set_statement(loader, text, st))
+            return false;
         if (st->kind != STATEMENT_INCLUDE)
             continue;
         if (st->name.text == NULL)

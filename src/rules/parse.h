@@ -8,7 +8,8 @@
  *
  * Files: parse.c, what all statements share and the choice between them; parse_list.c, lists of addresses, ports,
  * protocols and types; parse_name.c, the statements that name something, and `default`; parse_rule.c, allow, drop,
- * reject and forward; probe.c, packets and `expect`; literal.c, addresses as written.
+ * reject and forward; probe.c, packets and `expect`; literal.c, addresses as written; literal_file.c,
+ * files full of them.
  */
 #ifndef RULES_PARSE_H
 #define RULES_PARSE_H
@@ -83,6 +84,11 @@ bool parse_type_word(struct parser *parser, struct place word, uint8_t proto, st
 
 /* ADDR/LEN; or ADDR, then `*bare` is true and the length is that of all its bits (literal.c). */
 bool parse_prefix_word(struct parser *parser, struct place word, struct tg_prefix *prefix, bool *bare);
+
+/* The file that a set is read from: an address, a prefix or a range a line, `#` before comments (literal_file.c). Only
+ * the first complaints are told, and how many lines more are wrong.
+ * => false if memory ran out; *good: nothing was wrong */
+bool parse_address_file(struct tree *tree, const struct text *text, struct address_file *file, bool *good);
 
 /* Statements. The first word has been stepped over. */
 bool parse_zone(struct parser *parser);

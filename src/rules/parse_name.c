@@ -136,6 +136,20 @@ bool parse_zone(struct parser *parser)
     return true;
 }
 
+/* The path of a file. */
+static bool path(struct parser *parser, struct name_ref *ref)
+{
+    if (parser->token->kind != TOKEN_QUOTED)
+        return parse_expected(parser, "the path of a file in quotes", NULL);
+    struct place place = parse_take(parser);
+    if (place.len <= 2) {
+        parse_error(parser, place, "the path of a file is empty");
+        return false;
+    }
+    *ref = (struct name_ref){parse_copy(parser, place), place};
+    return true;
+}
+
 /* Hosts and sets. */
 
 static bool is_single(const struct tg_range *range)
@@ -184,10 +198,8 @@ bool parse_set(struct parser *parser)
     struct address_list list = {0};
     if (!parse_new_name(parser, "set"))
         return false;
-    if (parse_at(parser, "from")) {
-        parse_error(parser, parser->token->place, "'set ... from' a file is not supported yet");
-        return false;
-    }
+    if (parse_accept(parser, "from"))
+        return path(parser, &parser->statement->path);
     if (!parse_equals(parser, "set") || !parse_addresses(parser, &list, "an address, a prefix, a range or a name"))
         return false;
     if (list.outside)
@@ -326,13 +338,5 @@ bool parse_default(struct parser *parser)
 
 bool parse_include(struct parser *parser)
 {
-    if (parser->token->kind != TOKEN_QUOTED)
-        return parse_expected(parser, "the path of a file in quotes", NULL);
-    struct place path = parse_take(parser);
-    if (path.len <= 2) {
-        parse_error(parser, path, "the path of a file is empty");
-        return false;
-    }
-    parser->statement->name = (struct name_ref){parse_copy(parser, path), path};
-    return true;
+    return path(parser, &parser->statement->name);
 }

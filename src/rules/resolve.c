@@ -38,7 +38,7 @@ static bool count_items(struct compiler *compiler, const struct address_item *it
     *count = 0;
     for (const struct address_item *item = items; item != NULL; item = item->next) {
         if (item->name == NULL) {
-            ++*count;
+            *count += item->file != NULL ? item->file->count : 1;
             continue;
         }
         struct name_ref ref = {item->name, item->place};
@@ -68,8 +68,13 @@ static bool count_items(struct compiler *compiler, const struct address_item *it
 static void fill(struct compiler *compiler, const struct address_item *items, struct tg_range *ranges)
 {
     for (const struct address_item *item = items; item != NULL; item = item->next) {
-        if (item->name == NULL) {
+        if (item->name == NULL && item->file == NULL) {
             *ranges++ = item->range;
+            continue;
+        }
+        if (item->name == NULL) {
+            memcpy(ranges, item->file->ranges, item->file->count * sizeof *ranges);
+            ranges += item->file->count;
             continue;
         }
         const struct address_set *set = names_find(&compiler->names, item->name)->addresses;
@@ -83,7 +88,7 @@ static bool resolve_items(struct compiler *compiler, const struct address_item *
                           struct name *user, const struct address_set **set)
 {
     size_t count;
-    if (!count_items(compiler, items, user, &count) || count == 0)
+    if (!count_items(compiler, items, user, &count) || items == NULL)
         return false;
     if (items->next == NULL && items->name != NULL) {
         *set = names_find(&compiler->names, items->name)->addresses;
@@ -91,7 +96,7 @@ static bool resolve_items(struct compiler *compiler, const struct address_item *
     }
     if (sets_full(&compiler->sets, count))
         return compile_error(compiler, place, "the lists of this file have more than %d addresses in all", SETS_MOST);
-    struct tg_range *ranges = malloc(count * sizeof *ranges);
+    struct tg_range *ranges = malloc((count + 1) * sizeof *ranges); /* none are in an empty file */
     if (ranges == NULL)
         return compile_failed(compiler);
     fill(compiler, items, ranges);
@@ -126,6 +131,8 @@ static bool resolve_where(struct compiler *compiler, const struct address_list *
 {
     if (!resolve_items(compiler, list->items, list->place, NULL, &resolved->set))
         return false;
+    if (resolved->set->count == 0)
+        complain(compiler->complaints, TG_WARNING, list->place, "there is no address in this set: its file is empty");
     resolved->where = (struct policy_where){resolved->set->number, list->outside};
     resolved->families = list->outside ? SETS_BOTH : resolved->set->families;
     return true;

@@ -42,7 +42,7 @@ static bool joins_range(const struct tg_range *a, const struct tg_range *b)
 
 static size_t merge_ranges(struct tg_range *ranges, size_t count)
 {
-    size_t n = 1;
+    size_t n = count > 0;
     qsort(ranges, count, sizeof *ranges, compare_ranges);
     for (size_t i = 1; i < count; i++) {
         struct tg_range *last = &ranges[n - 1];
@@ -162,10 +162,13 @@ const struct address_set *sets_addresses(struct sets *sets, struct tg_range *ran
     struct tg_range *copy = arena_take(sets->arena, count * sizeof *copy);
     if (copy == NULL)
         return NULL;
-    memcpy(copy, ranges, count * sizeof *copy);
+    if (count > 0)
+        memcpy(copy, ranges, count * sizeof *copy);
     struct address_set set = {.ranges = copy, .count = count};
     for (size_t i = 0; i < count; i++)
         set.families |= copy[i].family == TG_IPV4 ? SETS_V4 : SETS_V6;
+    if (count == 0)
+        set.families = SETS_BOTH; /* an empty file today: no family is ruled out by it */
     struct sets_entry *entry = enter(sets, hash, false);
     if (entry == NULL || policy_add_addresses(sets->policy, copy, count, &set.number) != 0) {
         sets->arena->failed = true;

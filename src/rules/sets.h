@@ -40,7 +40,7 @@ struct sets {
  */
 #define SETS_MOST 4000000
 
-/* Put ranges in order (they are sorted in place) and find or make their set; at least one range.
+/* Put ranges in order (they are sorted in place) and find or make their set; of ports at least one range.
  * => the set, or NULL if memory ran out, in the arena too */
 const struct address_set *sets_addresses(struct sets *sets, struct tg_range *ranges, size_t count);
 const struct port_set *sets_ports(struct sets *sets, struct policy_ports *ranges, size_t count);

@@ -24,11 +24,18 @@ struct name_ref {
     struct place place;
 };
 
+/* The addresses in the file that a set is read from: ranges alone, for there may be a million. */
+struct address_file {
+    struct tg_range *ranges; /* in the order of the file */
+    size_t count;            /* may be 0 */
+};
+
 /* An item of a list of addresses: a name, or the addresses themselves. */
 struct address_item {
     struct address_item *next;
     struct place place;
-    const char *name; /* or NULL: `range` */
+    const char *name;                /* or NULL: */
+    const struct address_file *file; /* or NULL: `range` */
     struct tg_range range;
 };
 
@@ -150,6 +157,7 @@ struct statement {
     struct place comment; /* behind it, or alone on the line; of no length if there is none */
     struct place whole;   /* the line, or the lines if it is continued, with the newline */
     struct name_ref name; /* that it defines */
+    struct name_ref path; /* of the file that a set is read from */
     union {
         struct zone_statement zone;
         struct address_item *addresses; /* of a host or a set */
