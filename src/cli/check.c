@@ -95,8 +95,8 @@ static int check(const char *path, bool strict, struct tg_complaints *complaints
     if (status == CLI_BAD)
         cli_complain("%s cannot be loaded: %zu error%s", path, errors, plural(errors));
     if (status == CLI_NO)
-        cli_complain("%s is not loaded: of its %zu expectations %zu failed", path, expected.held + expected.failed,
-                     expected.failed);
+        cli_complain("%s cannot be loaded: %zu expectation%s failed, %zu held", path, expected.failed,
+                     plural(expected.failed), expected.held);
     if (status != CLI_OK)
         return status;
     if (strict && warnings > 0) {

@@ -73,7 +73,7 @@ def expectations():
     same(run.stdout, '', 'output')
     same(run.stderr, 'failed.rules:2:31: error: expected to be dropped, and is allowed by held.rules:5\n'
                      'expect tcp from lan to wan is dropped\n                              ^^^^^^^\n'
-                     'tidegate: failed.rules is not loaded: of its 2 expectations 1 failed\n', 'complaints')
+                     'tidegate: failed.rules cannot be loaded: 1 expectation failed, 1 held\n', 'complaints')
 
 
 @test
@@ -114,6 +114,21 @@ def includes_from_the_disk():
     same(run.returncode, 2, 'exit status')
     places = [line.split(': ')[0] for line in run.stderr.splitlines() if ': error: ' in line or ': warning: ' in line]
     same(places, ['house/parts/a.rules:1:35', 'house/home.rules:10:9', 'house/../shared.rules:1:12'], 'places')
+
+
+@test
+def sets_from_the_disk():
+    write('house/home.rules', RULES + 'set bad from "bad.txt"\ndrop from wan bad\n')
+    run = check('house/home.rules')
+    same(run.returncode, 2, 'exit status without the file')
+    expect("house/home.rules:9:14: error: 'house/bad.txt' cannot be read: No such file" in run.stderr, run.stderr)
+    write('house/bad.txt', '192.0.2.0/24\n2001:db8:6::/48 # both families\n')
+    run = check('--strict', 'house/home.rules')
+    same((run.returncode, run.stderr), (0, ''), 'exit status and complaints')
+    write('house/bad.txt', '192.0.2.0/24\n192.0.2.0/33\n')
+    run = check('house/home.rules')
+    same(run.returncode, 2, 'exit status with a wrong line')
+    expect(run.stderr.startswith('house/bad.txt:2:1: error: '), run.stderr)
 
 
 def on_terminal(**environment):
