@@ -7,6 +7,7 @@
  */
 #include "engine/inside.h"
 #include "translate/rewrite.h"
+#include "wire/wire.h"
 
 /* An error is a packet of the connection that it speaks of: it passes as long as that does. What the new rules refuse
  * is left to the connection's own next packet to end. */
@@ -68,6 +69,13 @@ static void translate_error(struct passage *p, const struct conn *conn, enum con
     rewrite_error(p->packet, source, to->dst, &quote);
 }
 
+/* A redirect is for a host of its sender's own network (RFC 1122 3.2.2.2): none is to be passed on. */
+static bool is_stray_redirect(const struct passage *p)
+{
+    return p->packet->outer.tuple.family == TG_IPV4 && p->packet->icmp.type == ICMP_REDIRECT &&
+           p->verdict->zone_in != TG_ZONE_ROUTER;
+}
+
 void judge_error(struct passage *p)
 {
     enum conn_direction direction;
@@ -78,7 +86,7 @@ void judge_error(struct passage *p)
         conclude(p, TG_DROP, TG_REASON_SPOOFED, TG_STATE_INVALID, TG_NO_STATEMENT);
         return;
     }
-    if (!p->packet->quoted) {
+    if (!p->packet->quoted || is_stray_redirect(p)) {
         refuse_error(p);
         return;
     }

@@ -256,8 +256,13 @@ static void zone(struct print *out, const struct statement *st)
 static void named_addresses(struct print *out, const struct statement *st)
 {
     word(out, st->name.text);
-    word(out, "=");
-    addresses(out, st->addresses);
+    if (st->path.text != NULL) {
+        word(out, "from");
+        quoted(out, st->path.text);
+    } else {
+        word(out, "=");
+        addresses(out, st->addresses);
+    }
 }
 
 /* The parts of a service that one port has given: of each of the protocols before it.
