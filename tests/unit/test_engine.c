@@ -1,6 +1,7 @@
 /* The way of a packet through the engine: forwards, masquerading, hairpin, IPv6, and what the verdicts say. */
 #include <errno.h>
 
+#include "engine/counter.h"
 #include "house.h"
 
 TEST(before_the_first_load_all_is_dropped)
@@ -344,6 +345,76 @@ TEST(neighbour_discovery_is_judged_alone)
     close_house(&h);
 }
 
+/* ---- telling why ---- */
+
+struct steps {
+    size_t count;
+    struct tg_step_info info[24];
+};
+
+static void note(void *context, const struct tg_step_info *step)
+{
+    struct steps *steps = context;
+    assert_true(steps->count < COUNT(steps->info));
+    steps->info[steps->count++] = *step;
+}
+
+/* The steps of a forward through hairpin, in the order in which they are taken; and as the verdict of judging it. */
+TEST(each_step_is_told)
+{
+    static const struct {
+        enum tg_step step;
+        bool fits;
+        uint32_t statement;
+    } wanted[] = {
+        {TG_STEP_ZONE, true, TG_NO_STATEMENT},
+        {TG_STEP_CONNECTION, false, TG_NO_STATEMENT},
+        {TG_STEP_SPOOF, true, TG_NO_STATEMENT},
+        {TG_STEP_FORWARD, false, 2},
+        {TG_STEP_FORWARD, true, 3},
+        {TG_STEP_ROUTE, true, TG_NO_STATEMENT},
+        {TG_STEP_RULE, false, 0},
+        {TG_STEP_RULE, false, 1},
+        {TG_STEP_RULE, true, 3},
+        {TG_STEP_SOURCE, true, TG_NO_STATEMENT},
+    };
+    struct tg_policy *policy = home_policy();
+    add_forward(policy, TG_PROTO_TCP, 8080, 1, "192.168.1.50", 80, 1);
+    add_forward(policy, TG_PROTO_TCP, 8081, 1, "192.168.1.51", 80, 1);
+    struct house h = open_house(policy, 64, 1);
+    struct bytes b = tcp("192.168.1.77:50000 > 203.0.113.1:8081", SYN, 1, 0, 0);
+    struct tg_packet packet = {.data = b.at, .len = b.len, .wire_len = b.len};
+    struct tg_arrival arrival = {.now = START, .zone_in = LAN};
+    struct tg_verdict verdict;
+    struct steps steps = {0};
+    tg_engine_explain(h.engine, &packet, tg_packet_decode(&packet, 0), &arrival, &verdict, note, &steps);
+    assert_int_equal(steps.count, COUNT(wanted));
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        assert_int_equal(steps.info[i].step, wanted[i].step);
+        assert_int_equal(steps.info[i].fits, wanted[i].fits);
+        assert_int_equal(steps.info[i].statement, wanted[i].statement);
+        if (wanted[i].step == TG_STEP_RULE || wanted[i].step == TG_STEP_FORWARD)
+            assert_int_equal(steps.info[i].why == NULL, wanted[i].fits);
+    }
+    assert_int_equal(verdict.reason, TG_REASON_FORWARD);
+    assert_int_equal(verdict.statement, 3);
+    close_house(&h);
+}
+
+/* 32-bit MIPS has no 64-bit atomics: a counter is made of halves. */
+TEST(counters_pass_four_thousand_million)
+{
+    static struct counter c;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < 50; i++) {
+        uint32_t n = i % 3 == 0 ? UINT32_MAX : 0x70000000 + i;
+        counter_add(&c, n);
+        sum += n;
+        assert_true(counter_read(&c) == sum);
+    }
+    assert_true(sum > (uint64_t)UINT32_MAX * 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +434,8 @@ int main(void)
         cmocka_unit_test(hairpin_in_two_halves),
         cmocka_unit_test(a_pinhole),
         cmocka_unit_test(neighbour_discovery_is_judged_alone),
+        cmocka_unit_test(each_step_is_told),
+        cmocka_unit_test(counters_pass_four_thousand_million),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

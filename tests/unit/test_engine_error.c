@@ -200,6 +200,11 @@ TEST(errors_that_are_refused)
         if (strcmp(judge(&h, rows[i].zone, &error), rows[i].wanted) != 0)
             fail_msg("%s: %s", rows[i].name, h.text);
     }
+    /* a redirect comes from the first router, never through one: RFC 1122 3.2.2.2 */
+    EXPECT(&h, WAN, icmp_error("192.0.2.1 > 203.0.113.1", 5, 1, &rows[4].about, 28), "drop invalid");
+    EXPECT(&h, LAN, icmp_error("192.168.1.50 > 198.51.100.9", 5, 1, &rows[7].about, 28), "drop invalid");
+    struct bytes redirected = udp("192.168.1.77:40000 > 198.51.100.1:53", 32);
+    EXPECT(&h, ROUTER, icmp_error("192.168.1.1 > 192.168.1.77", 5, 1, &redirected, 28), "accept related");
     struct bytes bad = icmp_error("192.0.2.1 > 203.0.113.1", 3, 3, &rows[3].about, 100);
     bad.at[22] ^= 1; /* REQ-3: its own checksum is wrong */
     EXPECT(&h, WAN, bad, "drop malformed");

@@ -202,6 +202,21 @@ TEST(halves_never_fill_the_index)
     }
 }
 
+/* And what is taken out makes room for others with halves. */
+TEST(halves_give_their_room_back)
+{
+    struct conn_table *table = conn_table_new(8, secret);
+    for (uint32_t n = 0; n < 100; n++) {
+        struct tg_tuple original, reply;
+        make_tuples(n * 3 + 1, &original, &reply);
+        struct conn *conn = add(table, &original, &reply);
+        assert_non_null(conn);
+        conn_unlock(conn);
+        remove_one(table, &reply);
+    }
+    conn_table_free(table);
+}
+
 /* ---- against a plain model ---- */
 
 enum { ROOM = 300, NAMES = 900 };
@@ -392,6 +407,7 @@ int main(void)
         cmocka_unit_test(halves_are_found_by_what_is_half_translated),
         cmocka_unit_test(as_many_as_there_is_room_for),
         cmocka_unit_test(halves_never_fill_the_index),
+        cmocka_unit_test(halves_give_their_room_back),
         cmocka_unit_test(a_hundred_thousand_random_changes),
         cmocka_unit_test(a_timer_never_runs_out_early),
         cmocka_unit_test(sweeping_takes_what_is_over_and_nothing_else),
