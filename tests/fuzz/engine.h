@@ -1,0 +1,195 @@
+/* What the fuzz targets of the engine share: a house in front of which packets come by, and what must hold of every
+ * verdict, whatever the packet. */
+#ifndef FUZZ_ENGINE_H
+#define FUZZ_ENGINE_H
+
+#include "../unit/packets.h"
+#include "tidegate/engine.h"
+#include "tidegate/rules.h"
+
+enum { ROUTER = TG_ZONE_ROUTER, WAN = TG_ZONE_FIRST, LAN, GUEST };
+enum { ROOM = 64 };
+
+static inline void must(int condition, const char *what, int line)
+{
+    if (!condition) {
+        fprintf(stderr, "line %d: not so: %s\n", line, what);
+        abort();
+    }
+}
+#define MUST(condition) must((condition), #condition, __LINE__)
+
+static inline int read_text(void *context, const char *path, char **text, size_t *len)
+{
+    (void)path;
+    *text = strdup(context);
+    *len = strlen(context);
+    return 0;
+}
+
+/* => the policy of a text that has no mistakes; it is kept for as long as the program runs */
+static inline const struct tg_policy *policy_of(char *text)
+{
+    const struct tg_source source = {.read = read_text, .context = text};
+    struct tg_complaints *complaints = tg_complaints_new();
+    struct tg_policy *policy = tg_rules_load(&source, "fuzz.rules", complaints);
+    if (policy == NULL)
+        fprintf(stderr, "%s\n", tg_complaints_get(complaints, 0)->message);
+    MUST(policy != NULL);
+    tg_complaints_free(complaints);
+    return policy;
+}
+
+/* Two policies to load in turn: the second has fewer statements, and forbids some of what the first allows. */
+static inline const struct tg_policy *policy(unsigned which)
+{
+    static char rules[2][900] = {"zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade\n"
+                                 "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
+                                 "zone guest on br-guest address 192.168.2.1/24\n"
+                                 "host camera = 192.168.1.50, fd00:1::50\n"
+                                 "drop tcp from lan to wan port 25\n"
+                                 "allow from lan to wan\n"
+                                 "allow from lan to guest\n"
+                                 "allow from router\n"
+                                 "allow from lan to router\n"
+                                 "allow icmp echo-request from wan to router\n"
+                                 "reject udp from guest to wan port 53\n"
+                                 "allow from guest to wan\n"
+                                 "forward tcp port 8080 from wan to camera port 80\n"
+                                 "forward udp port 5000-5003 from wan to camera port 6000\n"
+                                 "forward any from wan to 192.168.1.99\n",
+                                 "zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade\n"
+                                 "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
+                                 "zone guest on br-guest address 192.168.2.1/24\n"
+                                 "allow from lan to wan\n"
+                                 "allow from router\n"
+                                 "forward udp port 5000-5003 from wan to 192.168.1.50 port 6000\n"};
+    static const struct tg_policy *loaded[2];
+    if (loaded[0] == NULL)
+        for (int i = 0; i < 2; i++)
+            loaded[i] = policy_of(rules[i]);
+    return loaded[which % 2];
+}
+
+struct fuzzed {
+    struct tg_engine *engine;
+    struct tg_network *network;
+    unsigned loads;
+    uint64_t judged;
+};
+
+static inline void load_next(struct fuzzed *f)
+{
+    struct tg_network *network = tg_policy_network(policy(f->loads), NULL, 0);
+    MUST(network != NULL && tg_engine_load(f->engine, policy(f->loads), network) == 0);
+    tg_network_free(f->network);
+    f->network = network;
+    f->loads++;
+}
+
+static inline struct fuzzed begin(void)
+{
+    const struct tg_engine_config config = {.connections = ROOM, .workers = 1, .secret = {1, 2, 3, 4}};
+    struct fuzzed f = {.engine = tg_engine_new(&config)};
+    MUST(f.engine != NULL);
+    load_next(&f);
+    return f;
+}
+
+static inline void end(struct fuzzed *f)
+{
+    struct tg_counters counters;
+    struct tg_population population;
+    uint64_t sum = 0;
+    tg_engine_counters(f->engine, &counters);
+    tg_engine_population(f->engine, &population);
+    for (int action = 0; action < TG_ACTIONS; action++)
+        for (int reason = 0; reason < TG_REASONS; reason++)
+            sum += counters.verdicts[action][reason];
+    MUST(counters.packets == f->judged && sum == f->judged);
+    MUST(population.now <= ROOM && population.now <= population.peak && population.peak <= ROOM);
+    tg_engine_free(f->engine);
+    tg_network_free(f->network);
+}
+
+static inline bool is_private(uint8_t family, struct tg_addr addr)
+{
+    return family == TG_IPV4 && addr.lo >> 16 == 0xc0a8;
+}
+
+/* Every sum of a packet that has been decoded, by the plainest code there is. */
+static inline bool are_sums_right(const struct tg_packet *p)
+{
+    const uint8_t *header = p->data + p->outer.transport;
+    uint8_t proto = p->outer.tuple.proto;
+    if (p->outer.tuple.family == TG_IPV4 && naive_sum(p->data, p->outer.transport, 0) != 0xffff)
+        return false;
+    bool is_icmp = proto == (p->outer.tuple.family == TG_IPV4 ? TG_PROTO_ICMP : TG_PROTO_ICMP6);
+    bool is_summed = is_icmp || proto == TG_PROTO_TCP || proto == TG_PROTO_UDP || proto == TG_PROTO_UDPLITE;
+    if (p->cut || p->fragment || !is_summed || (proto == TG_PROTO_UDP && get16(header + 6) == 0))
+        return true;
+    return transport_sum(p->data, header, proto, p->outer.end - p->outer.transport) == 0xffff;
+}
+
+/* What must hold of an accepted packet as it leaves. */
+static inline void check_leaving(struct fuzzed *f, struct tg_packet *p, const struct tg_verdict *v)
+{
+    MUST(tg_packet_decode(p, 0) == TG_DECODED);
+    if (v->translation == TG_TRANSLATE_HALF) {
+        MUST(tg_engine_finish(f->engine, p));
+        MUST(tg_packet_decode(p, 0) == TG_DECODED);
+    }
+    MUST(are_sums_right(p));
+    const struct tg_tuple *t = &p->outer.tuple;
+    if (v->translation != TG_TRANSLATE_NONE)
+        MUST(tg_tuple_equal(t, &v->to));
+    if (v->as_it_stands || v->zone_out != WAN)
+        return;
+    /* nothing private leaves by wan: neither its source nor what it quotes */
+    MUST(!is_private(t->family, t->src));
+    MUST(p->kind != TG_TRANSPORT_ERROR || v->zone_in == ROUTER || !is_private(t->family, p->quote.tuple.dst));
+}
+
+static inline void check_rejected(const struct tg_packet *p)
+{
+    uint8_t answer[1280];
+    struct tg_addr own = p->outer.tuple.family == TG_IPV4 ? tg_ipv4(0xcb007101) : (struct tg_addr){1, 2};
+    size_t len = tg_reject_answer(p, own, answer, sizeof answer);
+    if (len == 0)
+        return;
+    struct tg_packet back = {.data = answer, .len = (uint32_t)len, .wire_len = (uint32_t)len};
+    MUST(tg_packet_decode(&back, 0) == TG_DECODED && are_sums_right(&back));
+    MUST(tg_addr_equal(back.outer.tuple.dst, p->outer.tuple.src));
+}
+
+/* Judge `len` bytes of a packet of `wire_len`, from a block of memory that ends with them; what is left of them comes
+ * back in `bytes`. */
+static inline enum tg_decoded judge(struct fuzzed *f, uint8_t *bytes, uint32_t len, uint32_t wire_len,
+                                    const struct tg_arrival *arrival, struct tg_verdict *v)
+{
+    struct tg_packet p;
+    const struct tg_policy *at_hand = policy(f->loads - 1);
+    enum tg_decoded decoded = decode_copy(bytes, len, wire_len, 0, &p);
+    tg_engine_judge(f->engine, 0, &p, decoded, arrival, v);
+    f->judged++;
+    MUST(v->action < TG_ACTIONS && v->reason < TG_REASON_NON_IP && v->state < TG_STATES);
+    MUST(v->statement == TG_NO_STATEMENT || tg_policy_statement(at_hand, v->statement) != NULL);
+    MUST((v->reason != TG_REASON_RULE && v->reason != TG_REASON_FORWARD) || v->statement != TG_NO_STATEMENT);
+    MUST(v->zone_out == TG_ZONE_NONE || tg_policy_zone(at_hand, v->zone_out) != NULL);
+    MUST((decoded == TG_MALFORMED) == (v->reason == TG_REASON_MALFORMED));
+    MUST(v->action == TG_ACCEPT || v->translation == TG_TRANSLATE_NONE);
+    MUST(v->translation != TG_TRANSLATE_HALF || arrival->half);
+    MUST(!v->as_it_stands || arrival->may_be_copy);
+    if (v->translation == TG_TRANSLATE_NONE && len != 0)
+        MUST(memcmp(bytes, p.data, len) == 0);
+    if (v->action == TG_REJECT)
+        check_rejected(&p);
+    if (v->action == TG_ACCEPT)
+        check_leaving(f, &p, v);
+    if (len != 0)
+        memcpy(bytes, p.data, len);
+    free(p.data);
+    return decoded;
+}
+
+#endif
