@@ -403,18 +403,12 @@ TEST(memory_is_told_in_advance)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_directions_are_found),
-        cmocka_unit_test(halves_are_found_by_what_is_half_translated),
-        cmocka_unit_test(as_many_as_there_is_room_for),
-        cmocka_unit_test(halves_never_fill_the_index),
-        cmocka_unit_test(halves_give_their_room_back),
-        cmocka_unit_test(a_hundred_thousand_random_changes),
-        cmocka_unit_test(a_timer_never_runs_out_early),
-        cmocka_unit_test(sweeping_takes_what_is_over_and_nothing_else),
-        cmocka_unit_test(sweeping_all_of_it),
-        cmocka_unit_test(a_sweep_with_an_earlier_clock_takes_nothing),
-        cmocka_unit_test(a_jump_of_years_ends_all),
-        cmocka_unit_test(memory_is_told_in_advance),
+        cmocka_unit_test(both_directions_are_found),    cmocka_unit_test(halves_are_found_by_what_is_half_translated),
+        cmocka_unit_test(as_many_as_there_is_room_for), cmocka_unit_test(halves_never_fill_the_index),
+        cmocka_unit_test(halves_give_their_room_back),  cmocka_unit_test(a_hundred_thousand_random_changes),
+        cmocka_unit_test(a_timer_never_runs_out_early), cmocka_unit_test(sweeping_takes_what_is_over_and_nothing_else),
+        cmocka_unit_test(sweeping_all_of_it),           cmocka_unit_test(a_sweep_with_an_earlier_clock_takes_nothing),
+        cmocka_unit_test(a_jump_of_years_ends_all),     cmocka_unit_test(memory_is_told_in_advance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
