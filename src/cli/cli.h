@@ -17,6 +17,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_print(int argc, char **argv);
 int cmd_forward(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
 /* Complain on standard error: "tidegate: …", with a newline added. */

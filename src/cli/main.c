@@ -93,6 +93,21 @@ static const struct verb verbs[] = {
      "\n"
      "Exit status: 0 done; 1 an expectation would fail, or --strict and there are warnings; 2 bad\n"
      "usage or rules; 3 the system refused. After all but 0 RULES is as it was.\n"},
+    {"import", cmd_import, true, "turn an OpenWrt firewall configuration into rules",
+     "import FILE [--network FILE] [--strict]",
+     "FILE is an OpenWrt /etc/config/firewall, `-` is standard input. Rules that mean the same go\n"
+     "to standard output, each below the section that it came from. Whatever cannot be carried\n"
+     "over is told on standard error, by option, section and line, and so is what OpenWrt's own\n"
+     "firewall would ignore or skip:\n"
+     "\n"
+     "  tidegate import /etc/config/firewall --network /etc/config/network >home.rules\n"
+     "\n"
+     "  --network FILE   /etc/config/network: the interfaces and addresses of the zones'\n"
+     "                   networks. Without it the networks' names stand in their place\n"
+     "  --strict         fail if anything could not be carried over\n"
+     "\n"
+     "Exit status: 0 done; 1 --strict, and something could not be carried over; 2 bad usage, or\n"
+     "FILE cannot be read; 3 the system refused.\n"},
     {"run", cmd_run, true, "the firewall itself: take this machine's packets",
      "run RULES [--workers N] [--queue N] [--packets | --json]",
      "Takes the packets of this network namespace from the kernel (NFQUEUE) and judges them\n"
