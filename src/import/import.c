@@ -85,6 +85,8 @@ const char *import_name(struct importer *importer, const char *wanted, const cha
     snprintf(name, sizeof name, "%.40s", buffer_text(&buffer));
     if (is_reserved(name) || !is_good_name(name))
         snprintf(name, sizeof name, "%.40s-%s", buffer_text(&buffer), kind);
+    if (is_taken(importer, name))
+        snprintf(name, sizeof name, "%.40s-%s", buffer_text(&buffer), kind);
     for (unsigned n = 2; is_taken(importer, name); n++)
         snprintf(name, sizeof name, "%.40s-%s-%u", buffer_text(&buffer), kind, n);
     importer->arena.failed |= buffer.failed;

@@ -20,6 +20,7 @@ enum chapter {
     CHAPTER_ZONES,
     CHAPTER_SETS,
     CHAPTER_TRANSLATE,
+    CHAPTER_MASQUERADE, /* what a zone that masquerades leaves as it is */
     CHAPTER_OUTPUT_ANY, /* what the router sends: of all zones, of a zone, what is left */
     CHAPTER_OUTPUT,
     CHAPTER_OUTPUT_POLICY,

@@ -320,6 +320,9 @@ static bool read_during(struct importer *importer, struct buffer *out)
     buffer_print(out, " during");
     if (days != 0x7f || (start == NULL && stop == NULL))
         write_days(out, days);
+    bool over_midnight = (from.hour * 60 + from.minute) > (to.hour * 60 + to.minute) && stop != NULL;
+    if (over_midnight && days != 0x7f)
+        import_note(importer, "In firewall4 the hours after midnight are of the day that it is then.");
     if (start != NULL || stop != NULL)
         buffer_print(out, " %02u:%02u-%02u:%02u", from.hour, from.minute, to.hour, to.minute);
     return true;

@@ -56,7 +56,11 @@ static bool read_as(struct importer *importer, const char *option, struct transl
                     ": the new source is an IPv4 address or a range of them; the section is left out");
         return false;
     }
-    ranges_write_one(&out, &list->address.range);
+    const struct tg_range *range = &list->address.range;
+    char first[TG_ADDR_TEXT], last[TG_ADDR_TEXT];
+    buffer_print(&out, "%s", tg_addr_format(TG_IPV4, range->first, first));
+    if (!tg_addr_equal(range->first, range->last))
+        buffer_print(&out, "-%s", tg_addr_format(TG_IPV4, range->last, last));
     t->as = arena_text(&importer->arena, buffer_text(&out), out.len);
     importer->arena.failed |= out.failed;
     buffer_free(&out);

@@ -310,7 +310,7 @@ static void one_zone(struct importer *importer, const struct uci_section *s)
         write_zone(importer, zone);
 }
 
-/* Limits of masquerading stand with other translations, below all zones. */
+/* Limits of masquerading stand below all zones, behind the translations that come before it. */
 static void limits_of_zones(struct importer *importer)
 {
     for (const struct import_zone *zone = importer->zones; zone != NULL; zone = zone->next) {
@@ -319,7 +319,7 @@ static void limits_of_zones(struct importer *importer)
         import_begin_section(importer, zone->section);
         masquerade_limits(importer, zone);
         if (importer->statements.len > 0 || importer->notes.len > 0)
-            import_end_section(importer, CHAPTER_TRANSLATE);
+            import_end_section(importer, CHAPTER_MASQUERADE);
     }
 }
 
