@@ -58,6 +58,10 @@ struct tg_arrival {
     bool find_zone; /* zone_in is not known: find it by the source address */
     bool may_be_copy; /* a capture, which may also show packets that the router has already sent out: such a packet is
                          recognised and taken as it stands */
+    bool has_minute;  /* `minute` is known: a rule with `during` fits at no time that is not */
+    bool has_mac;     /* `mac` is known: a rule with `mac` fits nobody who is not */
+    uint16_t minute;  /* of the week, from Monday 00:00, in local time */
+    uint8_t mac[6];   /* the sender's */
     bool half;        /* the destination can be rewritten now, the source only at a later hook: if both must change, the
                          verdict says TG_TRANSLATE_HALF and the packet goes to tg_engine_finish() there */
 };

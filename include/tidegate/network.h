@@ -37,6 +37,11 @@ int tg_network_add_route(struct tg_network *network, uint8_t zone, const struct 
 /* Before sealing: `zone` holds the default route of both families that have none yet. */
 int tg_network_add_default(struct tg_network *network, uint8_t zone);
 
+/* Before sealing: packets that leave by `zone` are at most `mtu` bytes long (from 68, RFC 791). The smallest of several
+ * counts; one that is never said is 1500. */
+void tg_network_set_mtu(struct tg_network *network, uint8_t zone, uint32_t mtu);
+uint32_t tg_network_mtu(const struct tg_network *network, uint8_t zone);
+
 /* Order the view for finding. No change after this. */
 void tg_network_seal(struct tg_network *network);
 

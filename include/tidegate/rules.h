@@ -65,9 +65,10 @@ struct tg_probe {
     uint8_t proto;                /* 0: none said */
     uint8_t icmp_type, icmp_code; /* for icmp and icmp6; echo-request if none is said */
     uint8_t zone_in, zone_out;    /* TG_ZONE_NONE: none said. `to router` gives TG_ZONE_ROUTER */
-    bool has_src, has_dst, has_sport, has_dport;
+    bool has_src, has_dst, has_sport, has_dport, has_minute;
     struct tg_addr src, dst;
     uint16_t sport, dport;
+    uint16_t minute; /* of the week, from Monday 00:00, local time */
 };
 
 /* Read a probe.

@@ -41,6 +41,7 @@ struct tg_verdict {
     enum tg_state state;
     uint8_t zone_in;    /* as given, or as found */
     uint8_t zone_out;   /* TG_ZONE_NONE where nobody would get it */
+    bool log;           /* its statement wants it logged: the first packet of what it decides about */
     bool as_it_stands;  /* a packet that the router itself had already sent out; nothing was done to it */
     uint32_t statement; /* in the policy: the one that decided, or that let the connection begin; or TG_NO_STATEMENT */
     enum tg_translation translation;

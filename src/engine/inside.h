@@ -2,7 +2,8 @@
  *
  *   engine.c  life, loading, counters
  *   judge.c   the way of a packet, and what belongs to a known connection
- *   begin.c   what begins a connection: forward, rule, source translation
+ *   begin.c   what begins a connection: forward and rule
+ *   source.c  the source that it leaves with
  *   error.c   ICMP errors, and finding the connection that they speak of
  *
  * Loads. What a packet is judged by is one struct load, reached by one pointer. A worker writes the number of the
@@ -67,18 +68,8 @@ struct passage {
     void *context;
 };
 
-/* Seconds that a connection lives without a packet. */
-enum {
-    TIMER_TCP_ESTABLISHED = 7440, /* RFC 5382 REQ-5 */
-    TIMER_TCP_TRANSITORY = 240,   /* RFC 5382 REQ-5; after a reset, RFC 7857 2.2 */
-    TIMER_UDP = 300,              /* RFC 4787 REQ-5 */
-    TIMER_UDP_UNANSWERED = 120,
-    TIMER_ICMP = 60, /* RFC 5508 REQ-2 */
-    TIMER_OTHER = 600,
-};
-
 /* The ticks that a connection has from now on, as it stands. */
-uint32_t timer_of(const struct conn *conn);
+uint32_t timer_of(const struct passage *p, const struct conn *conn);
 
 void passage_tell(const struct passage *p, enum tg_step step, bool fits, uint32_t statement, const char *why);
 
@@ -92,6 +83,25 @@ void release_mapping(void *context, uint32_t mapping);
  * nor connection. */
 void forget(struct passage *p, const struct tg_tuple *tuple,
             bool (*is_done)(const struct passage *, const struct conn *));
+
+/* What has been decided about a new packet. */
+struct decision {
+    enum tg_action action;
+    uint32_t statement; /* or TG_NO_STATEMENT: the default */
+    bool is_forward;    /* decided by a forward statement */
+    bool is_hairpin;
+    bool is_redirected;     /* a forward has taken it: `inside` has another destination than the packet */
+    struct tg_tuple inside; /* the packet as the device that gets it will see it, but for the source */
+    uint8_t zone_in, zone_out;
+};
+
+/* source.c: the address that a connection leaves with.
+ * => false if it must be translated and there is no address to translate it to */
+bool source_address(const struct passage *p, const struct decision *d, struct tg_addr *source);
+
+/* source.c: how the packet leaves; the caller holds the table.
+ * => false if there is no port, or no address */
+bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping);
 
 /* begin.c: a packet that belongs to no connection. */
 void judge_new(struct passage *p);

@@ -3,17 +3,21 @@
 #include "engine/inside.h"
 #include "translate/rewrite.h"
 
-uint32_t timer_of(const struct conn *conn)
+static enum policy_timer timer_kind(const struct conn *conn)
 {
     switch (conn->proto) {
-    case TG_PROTO_TCP:
-        return CONN_SECONDS(conn->state == TCP_ESTABLISHED ? TIMER_TCP_ESTABLISHED : TIMER_TCP_TRANSITORY);
+    case TG_PROTO_TCP: return conn->state == TCP_ESTABLISHED ? POLICY_TCP_ESTABLISHED : POLICY_TCP_TRANSITORY;
     case TG_PROTO_UDP:
-    case TG_PROTO_UDPLITE: return CONN_SECONDS(conn->flags & CONN_ANSWERED ? TIMER_UDP : TIMER_UDP_UNANSWERED);
+    case TG_PROTO_UDPLITE: return conn->flags & CONN_ANSWERED ? POLICY_UDP_STREAM : POLICY_UDP_NEW;
     case TG_PROTO_ICMP:
-    case TG_PROTO_ICMP6: return CONN_SECONDS(TIMER_ICMP);
-    default: return CONN_SECONDS(TIMER_OTHER);
+    case TG_PROTO_ICMP6: return POLICY_ICMP;
+    default: return POLICY_OTHER;
     }
+}
+
+uint32_t timer_of(const struct passage *p, const struct conn *conn)
+{
+    return CONN_SECONDS(policy_timeout(p->load->policy, timer_kind(conn)));
 }
 
 void passage_tell(const struct passage *p, enum tg_step step, bool fits, uint32_t statement, const char *why)
@@ -150,7 +154,7 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     case TCP_PASS:
         if (direction == CONN_REPLY)
             conn->flags |= CONN_ANSWERED;
-        conn_refresh(conn, p->tick, timer_of(conn));
+        conn_refresh(conn, p->tick, timer_of(p, conn));
         break;
     case TCP_TOLERATE: break;
     }

@@ -19,9 +19,12 @@ struct list {
     size_t count, room;
 };
 
+enum { MTU_UNSAID = 1500, MTU_LEAST = 68 };
+
 struct tg_network {
     struct list own;
     struct list routes;
+    uint32_t mtu[TG_ZONE_MAX]; /* 0: not said */
 };
 
 static int append(struct list *list, uint8_t zone, const struct tg_prefix *prefix)
@@ -61,6 +64,17 @@ int tg_network_add_address(struct tg_network *network, uint8_t zone, const struc
 int tg_network_add_route(struct tg_network *network, uint8_t zone, const struct tg_prefix *prefix)
 {
     return append(&network->routes, zone, prefix);
+}
+
+void tg_network_set_mtu(struct tg_network *network, uint8_t zone, uint32_t mtu)
+{
+    if (zone < TG_ZONE_MAX && mtu >= MTU_LEAST && (network->mtu[zone] == 0 || mtu < network->mtu[zone]))
+        network->mtu[zone] = mtu;
+}
+
+uint32_t tg_network_mtu(const struct tg_network *network, uint8_t zone)
+{
+    return zone >= TG_ZONE_MAX || network->mtu[zone] == 0 ? MTU_UNSAID : network->mtu[zone];
 }
 
 static const struct entry *default_route(const struct tg_network *network, uint8_t family)

@@ -28,8 +28,20 @@ static int grow(void **items, size_t count, size_t *room, size_t size)
 struct tg_policy *policy_new(void)
 {
     struct tg_policy *policy = calloc(1, sizeof *policy);
-    if (policy != NULL)
-        policy->fallback = TG_DROP;
+    if (policy == NULL)
+        return NULL;
+    policy->fallback = TG_DROP;
+    const struct policy_nat_of strict = {POLICY_ENDPOINT_INDEPENDENT, POLICY_ADDRESS_AND_PORT_DEPENDENT};
+    policy->nat = (struct policy_nat){.tcp = strict, .udp = strict, .ports = {0, UINT16_MAX}};
+    static const uint32_t timeouts[POLICY_TIMERS] = {
+        [POLICY_TCP_ESTABLISHED] = 7440,
+        [POLICY_TCP_TRANSITORY] = 240,
+        [POLICY_UDP_NEW] = 120,
+        [POLICY_UDP_STREAM] = 300,
+        [POLICY_ICMP] = 60,
+        [POLICY_OTHER] = 600,
+    };
+    memcpy(policy->timeouts, timeouts, sizeof timeouts);
     return policy;
 }
 
@@ -48,6 +60,7 @@ static void free_statement(struct tg_statement *statement)
     free((void *)(uintptr_t)statement->file);
     free((void *)(uintptr_t)statement->text);
     free((void *)(uintptr_t)statement->label);
+    free((void *)(uintptr_t)statement->log);
 }
 
 static void free_expectation(struct policy_expectation *expectation)
@@ -76,14 +89,26 @@ void tg_policy_free(struct tg_policy *policy)
         free(policy->hosts.items[i].name);
     for (size_t i = 0; i < policy->expectations.count; i++)
         free_expectation(&policy->expectations.items[i]);
+    for (size_t i = 0; i < policy->minute_sets.count; i++)
+        free(policy->minute_sets.items[i].spans);
+    for (size_t i = 0; i < policy->mac_sets.count; i++)
+        free(policy->mac_sets.items[i].macs);
+    for (size_t i = 0; i < policy->knocks.count; i++)
+        free((void *)(uintptr_t)policy->knocks.items[i].name);
     free(policy->zones.items);
     free(policy->statements.items);
     free(policy->address_sets.items);
     free(policy->port_sets.items);
+    free(policy->limits.items);
+    free(policy->minute_sets.items);
+    free(policy->mac_sets.items);
     free(policy->rules.items);
     free(policy->forwards.items);
     free(policy->hosts.items);
     free(policy->expectations.items);
+    free(policy->translations.items);
+    free(policy->detects.items);
+    free(policy->knocks.items);
     free(policy);
 }
 
@@ -114,7 +139,9 @@ int policy_add_statement(struct tg_policy *policy, const struct tg_statement *st
     copy.file = strdup(statement->file);
     copy.text = strdup(statement->text);
     copy.label = statement->label == NULL ? NULL : strdup(statement->label);
-    bool failed = copy.file == NULL || copy.text == NULL || (copy.label == NULL && statement->label != NULL);
+    copy.log = statement->log == NULL ? NULL : strdup(statement->log);
+    bool failed = copy.file == NULL || copy.text == NULL || (copy.label == NULL && statement->label != NULL) ||
+                  (copy.log == NULL && statement->log != NULL);
     if (failed || APPEND(policy->statements, copy) != 0) {
         free_statement(&copy);
         return -ENOMEM;
@@ -240,6 +267,40 @@ int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports,
     return 0;
 }
 
+int policy_add_limit(struct tg_policy *policy, const struct policy_limit *limit, uint32_t *number)
+{
+    *number = (uint32_t)policy->limits.count;
+    return APPEND(policy->limits, *limit);
+}
+
+int policy_add_minutes(struct tg_policy *policy, const struct policy_minutes *spans, size_t count, uint32_t *number)
+{
+    struct minute_set set = {calloc(count + 1, sizeof *set.spans), count};
+    if (set.spans == NULL)
+        return -ENOMEM;
+    if (count != 0)
+        memcpy(set.spans, spans, count * sizeof *spans);
+    *number = (uint32_t)policy->minute_sets.count;
+    if (APPEND(policy->minute_sets, set) == 0)
+        return 0;
+    free(set.spans);
+    return -ENOMEM;
+}
+
+int policy_add_macs(struct tg_policy *policy, const struct policy_mac *macs, size_t count, uint32_t *number)
+{
+    struct mac_set set = {calloc(count + 1, sizeof *set.macs), count};
+    if (set.macs == NULL)
+        return -ENOMEM;
+    if (count != 0)
+        memcpy(set.macs, macs, count * sizeof *macs);
+    *number = (uint32_t)policy->mac_sets.count;
+    if (APPEND(policy->mac_sets, set) == 0)
+        return 0;
+    free(set.macs);
+    return -ENOMEM;
+}
+
 int policy_add_rule(struct tg_policy *policy, const struct policy_rule *rule)
 {
     return APPEND(policy->rules, *rule);
@@ -252,9 +313,51 @@ int policy_add_forward(struct tg_policy *policy, const struct policy_forward *fo
         .action = TG_ACCEPT,
         .forward = (uint32_t)policy->forwards.count,
         .family = TG_IPV4,
+        .when = forward->when,
     };
     int error = APPEND(policy->forwards, *forward);
-    return error != 0 ? error : policy_add_rule(policy, &rule);
+    return error != 0 || forward->is_map ? error : policy_add_rule(policy, &rule);
+}
+
+int policy_add_translation(struct tg_policy *policy, const struct policy_translation *translation)
+{
+    return APPEND(policy->translations, *translation);
+}
+
+int policy_add_detect(struct tg_policy *policy, const struct policy_detect *detect)
+{
+    return APPEND(policy->detects, *detect);
+}
+
+int policy_add_knock(struct tg_policy *policy, const struct policy_knock *knock, uint32_t *number)
+{
+    struct policy_knock copy = *knock;
+    copy.name = strdup(knock->name);
+    *number = (uint32_t)policy->knocks.count;
+    if (copy.name != NULL && APPEND(policy->knocks, copy) == 0)
+        return 0;
+    free((void *)(uintptr_t)copy.name);
+    return -ENOMEM;
+}
+
+void policy_set_nat(struct tg_policy *policy, const struct policy_nat *nat)
+{
+    policy->nat = *nat;
+}
+
+void policy_set_timeout(struct tg_policy *policy, enum policy_timer timer, uint32_t seconds)
+{
+    policy->timeouts[timer] = seconds;
+}
+
+void policy_set_connections(struct tg_policy *policy, uint32_t room)
+{
+    policy->connections = room;
+}
+
+void policy_set_pickup(struct tg_policy *policy)
+{
+    policy->pickup = true;
 }
 
 int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_addr *v4, const struct tg_addr *v6)
@@ -304,7 +407,10 @@ size_t tg_policy_size(const struct tg_policy *policy)
         sizeof *policy + policy->zones.room * sizeof *policy->zones.items +
         policy->statements.room * sizeof *policy->statements.items + policy->rules.room * sizeof *policy->rules.items +
         policy->forwards.room * sizeof *policy->forwards.items + policy->hosts.room * sizeof *policy->hosts.items +
-        policy->expectations.room * sizeof *policy->expectations.items;
+        policy->expectations.room * sizeof *policy->expectations.items +
+        policy->limits.room * sizeof *policy->limits.items + policy->knocks.room * sizeof *policy->knocks.items +
+        policy->detects.room * sizeof *policy->detects.items +
+        policy->translations.room * sizeof *policy->translations.items;
     for (size_t i = 0; i < policy->address_sets.count; i++) {
         const struct address_set *set = &policy->address_sets.items[i];
         size += sizeof *set + set->v4_count * sizeof *set->v4 + set->v6_count * sizeof *set->v6 +
@@ -312,5 +418,9 @@ size_t tg_policy_size(const struct tg_policy *policy)
     }
     for (size_t i = 0; i < policy->port_sets.count; i++)
         size += sizeof(struct port_set) + policy->port_sets.items[i].count * sizeof(struct policy_ports);
+    for (size_t i = 0; i < policy->minute_sets.count; i++)
+        size += sizeof(struct minute_set) + policy->minute_sets.items[i].count * sizeof(struct policy_minutes);
+    for (size_t i = 0; i < policy->mac_sets.count; i++)
+        size += sizeof(struct mac_set) + policy->mac_sets.items[i].count * sizeof(struct policy_mac);
     return size;
 }

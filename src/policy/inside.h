@@ -27,6 +27,17 @@ struct port_set {
     size_t count;
 };
 
+/* As they were written: they are few. */
+struct minute_set {
+    struct policy_minutes *spans;
+    size_t count;
+};
+
+struct mac_set {
+    struct policy_mac *macs;
+    size_t count;
+};
+
 struct named_host {
     char *name;
     struct tg_addr v4, v6;
@@ -45,10 +56,20 @@ struct tg_policy {
     GROWING(struct tg_statement) statements;
     GROWING(struct address_set) address_sets;
     GROWING(struct port_set) port_sets;
+    GROWING(struct policy_limit) limits;
+    GROWING(struct minute_set) minute_sets;
+    GROWING(struct mac_set) mac_sets;
     GROWING(struct policy_rule) rules;
     GROWING(struct policy_forward) forwards;
     GROWING(struct named_host) hosts;
     GROWING(struct policy_expectation) expectations;
+    GROWING(struct policy_translation) translations;
+    GROWING(struct policy_detect) detects;
+    GROWING(struct policy_knock) knocks;
+    struct policy_nat nat;
+    uint32_t timeouts[POLICY_TIMERS];
+    uint32_t connections; /* room; 0: not said */
+    bool pickup;
     enum tg_action fallback;
 };
 

@@ -5,6 +5,8 @@
  */
 #include "policy/inside.h"
 
+#include <string.h>
+
 static bool is_in_v4(const struct address_set *set, uint32_t addr)
 {
     size_t low = 0, high = set->v4_count;
@@ -60,13 +62,54 @@ static bool is_port(const struct tg_policy *policy, uint32_t number, uint16_t po
     return false;
 }
 
+static bool is_minute(const struct tg_policy *policy, uint32_t number, const struct policy_key *key)
+{
+    const struct minute_set *set = &policy->minute_sets.items[number];
+    for (size_t i = 0; key->has_minute && i < set->count; i++)
+        if (set->spans[i].first <= key->minute && key->minute <= set->spans[i].last)
+            return true;
+    return false;
+}
+
+static bool is_mac(const struct tg_policy *policy, uint32_t number, const struct policy_key *key)
+{
+    const struct mac_set *set = &policy->mac_sets.items[number];
+    for (size_t i = 0; key->has_mac && i < set->count; i++)
+        if (memcmp(set->macs[i].bytes, key->mac.bytes, sizeof key->mac.bytes) == 0)
+            return true;
+    return false;
+}
+
+/* What must hold besides, and asking for which changes nothing. */
+static const char *when_misses(const struct tg_policy *policy, const struct policy_when *when,
+                               const struct policy_key *key)
+{
+    if (when->during != 0 && !is_minute(policy, when->during - 1, key))
+        return "not at this time";
+    if (when->mac != 0 && !is_mac(policy, when->mac - 1, key))
+        return "another MAC address";
+    if (when->after != 0 && key->memory != NULL &&
+        !key->memory->has_knocked(key->memory->context, when->after - 1, key))
+        return "its source has not knocked";
+    return NULL;
+}
+
+/* Room within rate and number, which is asked last, as asking for it counts. */
+static const char *limit_misses(const struct policy_rule *rule, const struct policy_key *key)
+{
+    bool is_limited = rule->when.limit != 0 || rule->when.max != 0;
+    if (is_limited && key->memory != NULL && !key->memory->admits(key->memory->context, rule, key))
+        return "over its limit";
+    return NULL;
+}
+
 /* => what of the rule does not fit the packet, or NULL if all does */
 static const char *rule_misses(const struct tg_policy *policy, const struct policy_rule *rule,
                                const struct policy_key *key)
 {
     const struct tg_tuple *t = key->tuple;
     if (rule->forward != POLICY_NONE)
-        return rule->forward == key->forward ? NULL : "not taken by this forward";
+        return rule->forward == key->forward ? limit_misses(rule, key) : "not taken by this forward";
     if (rule->zone_in != TG_ZONE_NONE && rule->zone_in != key->zone_in)
         return "it comes from another zone";
     if (rule->zone_out != TG_ZONE_NONE && rule->zone_out != key->zone_out)
@@ -88,7 +131,8 @@ static const char *rule_misses(const struct tg_policy *policy, const struct poli
         return "another source address";
     if (!policy_is_where(policy, rule->dst, t->family, t->dst))
         return "another destination address";
-    return NULL;
+    const char *why = when_misses(policy, &rule->when, key);
+    return why != NULL ? why : limit_misses(rule, key);
 }
 
 static void tell(tg_step_fn *step, void *context, enum tg_step what, uint32_t statement, const char *why,
@@ -111,6 +155,28 @@ const struct policy_rule *policy_match(const struct tg_policy *policy, const str
     }
     tell(step, context, TG_STEP_DEFAULT, TG_NO_STATEMENT, NULL, verdict);
     return NULL;
+}
+
+const struct policy_limit *policy_limit(const struct tg_policy *policy, uint32_t number)
+{
+    return &policy->limits.items[number];
+}
+
+struct policy_needs policy_needs(const struct tg_policy *policy)
+{
+    struct policy_needs needs = {0};
+    for (size_t i = 0; i < policy->rules.count; i++) {
+        const struct policy_when *when = &policy->rules.items[i].when;
+        needs.limits += when->limit != 0;
+        needs.limits_per_source |= when->limit != 0 && policy->limits.items[when->limit - 1].per_source;
+        needs.max += when->max != 0;
+        needs.max_per_source |= when->max != 0 && when->max_per_source;
+        needs.during |= when->during != 0;
+        needs.mac |= when->mac != 0;
+    }
+    needs.detects = policy->detects.count;
+    needs.knocks = policy->knocks.count;
+    return needs;
 }
 
 enum tg_action policy_default(const struct tg_policy *policy)
@@ -157,7 +223,8 @@ static const char *forward_misses(const struct tg_policy *policy, const struct t
         return "another protocol";
     if (!f->any_port && (t->dport < f->ext.first || t->dport > f->ext.last))
         return "another port";
-    return source_misses(policy, network, f, key, hairpin);
+    const char *why = source_misses(policy, network, f, key, hairpin);
+    return why != NULL ? why : when_misses(policy, &f->when, key);
 }
 
 /* An exposed host gets all that nothing else takes: not what some rule about the router itself speaks of. */
@@ -166,36 +233,70 @@ static bool is_for_router(const struct tg_policy *policy, const struct policy_ke
     struct policy_key plain = *key;
     plain.forward = POLICY_NONE;
     plain.zone_out = TG_ZONE_ROUTER;
+    plain.memory = NULL; /* a question that counts for nothing */
     const struct policy_rule *rule = policy_match(policy, &plain, NULL, NULL, NULL);
     return rule != NULL && rule->zone_out == TG_ZONE_ROUTER;
+}
+
+/* What takes a packet only if nothing else does: a map, and behind it an exposed host. */
+enum late { LATE_MAP, LATE_EXPOSED, LATES };
+
+struct late_forward {
+    uint32_t number;
+    bool is_hairpin;
+};
+
+static uint32_t find_late(const struct tg_policy *policy, const struct policy_key *key,
+                          const struct late_forward late[static LATES], bool *hairpin, tg_step_fn *step, void *context,
+                          const struct tg_verdict *verdict)
+{
+    for (enum late kind = 0; kind < LATES; kind++) {
+        if (late[kind].number == POLICY_NONE)
+            continue;
+        const char *why =
+            kind == LATE_EXPOSED && is_for_router(policy, key) ? "a rule about the router takes it" : NULL;
+        tell(step, context, TG_STEP_FORWARD, policy->forwards.items[late[kind].number].statement, why, verdict);
+        *hairpin = late[kind].is_hairpin;
+        if (why == NULL)
+            return late[kind].number;
+    }
+    *hairpin = false;
+    return POLICY_NONE;
 }
 
 uint32_t policy_find_forward(const struct tg_policy *policy, const struct tg_network *network,
                              const struct policy_key *key, bool *hairpin, tg_step_fn *step, void *context,
                              const struct tg_verdict *verdict)
 {
-    uint32_t exposed = POLICY_NONE;
-    bool exposed_hairpin = false;
+    struct late_forward late[LATES] = {{POLICY_NONE, false}, {POLICY_NONE, false}};
     for (uint32_t i = 0; i < policy->forwards.count; i++) {
         const struct policy_forward *f = &policy->forwards.items[i];
         const char *why = forward_misses(policy, network, f, key, hairpin);
-        if (why == NULL && f->any_proto) { /* later, if no other takes it */
-            if (exposed == POLICY_NONE) {
-                exposed = i;
-                exposed_hairpin = *hairpin;
-            }
+        if (why == NULL && f->any_proto) {
+            struct late_forward *waiting = &late[f->is_map ? LATE_MAP : LATE_EXPOSED];
+            if (waiting->number == POLICY_NONE)
+                *waiting = (struct late_forward){i, *hairpin};
             continue;
         }
         tell(step, context, TG_STEP_FORWARD, f->statement, why, verdict);
         if (why == NULL)
             return i;
     }
-    if (exposed == POLICY_NONE)
-        return POLICY_NONE;
-    *hairpin = exposed_hairpin;
-    const char *why = is_for_router(policy, key) ? "a rule about the router takes it" : NULL;
-    tell(step, context, TG_STEP_FORWARD, policy->forwards.items[exposed].statement, why, verdict);
-    return why == NULL ? exposed : POLICY_NONE;
+    return find_late(policy, key, late, hairpin, step, context, verdict);
+}
+
+const struct policy_translation *policy_find_translation(const struct tg_policy *policy, const struct tg_tuple *tuple,
+                                                         uint8_t zone_in, uint8_t zone_out)
+{
+    for (size_t i = 0; i < policy->translations.count; i++) {
+        const struct policy_translation *t = &policy->translations.items[i];
+        if ((t->zone_in == TG_ZONE_NONE || t->zone_in == zone_in) &&
+            (t->zone_out == TG_ZONE_NONE || t->zone_out == zone_out) &&
+            policy_is_where(policy, t->src, TG_IPV4, tuple->src) &&
+            policy_is_where(policy, t->dst, TG_IPV4, tuple->dst))
+            return t;
+    }
+    return NULL;
 }
 
 bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint16_t port)

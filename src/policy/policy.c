@@ -73,6 +73,65 @@ const struct tg_statement *tg_policy_statement(const struct tg_policy *policy, u
     return number < policy->statements.count ? &policy->statements.items[number] : NULL;
 }
 
+uint32_t tg_policy_connections(const struct tg_policy *policy)
+{
+    return policy->connections;
+}
+
+bool tg_policy_needs_minute(const struct tg_policy *policy)
+{
+    return policy_needs(policy).during;
+}
+
+bool tg_policy_needs_mac(const struct tg_policy *policy)
+{
+    return policy_needs(policy).mac;
+}
+
+bool tg_policy_outside_address(const struct tg_policy *policy, size_t i, struct tg_range *range)
+{
+    for (size_t at = 0; at < policy->translations.count; at++) {
+        const struct policy_translation *t = &policy->translations.items[at];
+        if (t->itself)
+            continue;
+        if (i-- == 0) {
+            *range = (struct tg_range){t->first, t->last, TG_IPV4};
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct policy_nat *policy_nat(const struct tg_policy *policy)
+{
+    return &policy->nat;
+}
+
+uint32_t policy_timeout(const struct tg_policy *policy, enum policy_timer timer)
+{
+    return policy->timeouts[timer];
+}
+
+bool policy_has_pickup(const struct tg_policy *policy)
+{
+    return policy->pickup;
+}
+
+const struct policy_detect *policy_detect(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->detects.count ? &policy->detects.items[i] : NULL;
+}
+
+const struct policy_knock *policy_knock(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->knocks.count ? &policy->knocks.items[i] : NULL;
+}
+
+const struct policy_translation *policy_translation(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->translations.count ? &policy->translations.items[i] : NULL;
+}
+
 const char *policy_host_name(const struct tg_policy *policy, size_t i)
 {
     return i < policy->hosts.count ? policy->hosts.items[i].name : NULL;

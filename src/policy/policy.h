@@ -30,6 +30,32 @@ struct policy_where {
     bool outside; /* `not` was written */
 };
 
+/* So many connections in `seconds`, `burst` of them at once; each source for itself if per_source. */
+struct policy_limit {
+    uint32_t count, seconds, burst;
+    bool per_source;
+};
+
+/* Minutes of a week, local time, from Monday 00:00; both included. */
+struct policy_minutes {
+    uint16_t first, last;
+};
+
+struct policy_mac {
+    uint8_t bytes[6];
+};
+
+/* What must hold besides for a rule to fit. All zero: nothing. Numbers are those of the policy_add_…() functions plus
+ * one. */
+struct policy_when {
+    uint32_t during; /* the times when it fits */
+    uint32_t mac;    /* the senders that it fits */
+    uint32_t after;  /* the knock that its source must just have given */
+    uint32_t limit;  /* the rate within which it fits */
+    uint32_t max;    /* it fits while fewer connections that it let begin are alive */
+    bool max_per_source;
+};
+
 struct policy_rule {
     uint32_t statement;
     enum tg_action action;
@@ -43,6 +69,7 @@ struct policy_rule {
     uint8_t zone_in;  /* TG_ZONE_NONE: any */
     uint8_t zone_out; /* TG_ZONE_NONE: any */
     struct policy_where src, dst;
+    struct policy_when when;
     uint32_t sport, dport; /* numbers from policy_add_ports(), or POLICY_NONE: any */
 };
 
@@ -58,8 +85,67 @@ struct policy_forward {
     bool has_at;             /* only for `at`, else for any of the router's own addresses on `zone` */
     struct tg_addr at;       /* IPv4 */
     struct tg_addr host;     /* IPv4 */
+    struct policy_when when; /* passed on to its rule */
     bool hairpin;            /* devices inside reach it by the outside address too */
+    bool is_map;             /* one half of a `map`: no rule comes with it, others decide */
 };
+
+/* `translate`, and the way out of a `map`: the source that IPv4 connections leave with. */
+struct policy_translation {
+    uint32_t statement;
+    uint8_t zone_in, zone_out; /* TG_ZONE_NONE: any */
+    struct policy_where src, dst;
+    bool itself;                /* as it is */
+    bool is_map;                /* one to one: the port too is kept */
+    struct tg_addr first, last; /* else one of these; the same one for all connections of a source (RFC 4787 REQ-2) */
+};
+
+/* How outside ports stand for inside ones (RFC 4787 4.1), and who may answer to them (RFC 4787 5). */
+enum policy_behaviour { POLICY_ENDPOINT_INDEPENDENT, POLICY_ADDRESS_DEPENDENT, POLICY_ADDRESS_AND_PORT_DEPENDENT };
+
+struct policy_nat {
+    struct policy_nat_of {
+        enum policy_behaviour mapping, filtering;
+    } tcp, udp;                /* `udp` for all that is not TCP */
+    struct policy_ports ports; /* outside ones are chosen from; 0 to 65535 if nothing was said */
+};
+
+/* The timers of page "connections": seconds that a connection lives without a packet. */
+enum policy_timer {
+    POLICY_TCP_ESTABLISHED, /* RFC 5382 REQ-5 */
+    POLICY_TCP_TRANSITORY,  /* opening, closing, after a reset: RFC 5382 REQ-5, RFC 7857 2.2 */
+    POLICY_UDP_NEW,         /* until it is answered */
+    POLICY_UDP_STREAM,      /* RFC 4787 REQ-5 */
+    POLICY_ICMP,            /* RFC 5508 REQ-2 */
+    POLICY_OTHER,
+    POLICY_TIMERS
+};
+
+/* `detect scan`: who tries more than `ports` refused ports within `seconds` is refused all that is new for `block`
+ * seconds. */
+struct policy_detect {
+    uint32_t statement;
+    uint8_t zone; /* TG_ZONE_NONE: any but the router */
+    struct policy_where src;
+    uint16_t ports; /* 1 to POLICY_DETECT_PORTS */
+    uint32_t seconds, block;
+};
+#define POLICY_DETECT_PORTS 100
+
+/* `knock`: who sends to these ports of the router, in order and within `seconds`, has knocked for the next `open`
+ * seconds. */
+struct policy_knock {
+    const char *name;
+    uint8_t zone; /* TG_ZONE_NONE: any but the router */
+    struct policy_where src;
+    size_t count;
+    struct policy_knock_step {
+        uint8_t proto; /* tcp or udp */
+        uint16_t port;
+    } steps[8];
+    uint32_t seconds, open;
+};
+#define POLICY_KNOCK_STEPS 8
 
 /* An `expect`: a packet and what must become of it. The engine does not look at these; judging them is in
  * src/probe/expect.h. */
@@ -68,7 +154,7 @@ enum policy_outcome { POLICY_ALLOWED, POLICY_DROPPED, POLICY_REJECTED, POLICY_FO
 struct policy_expectation {
     struct tg_complaint place; /* where the outcome stands in the file, for a complaint that has no message yet */
     const char *words;         /* the outcome as written, blanks folded: "forwarded to front-door port 80" */
-    struct tg_probe probe;
+    struct tg_probe probe;     /* `at DAY HH:MM` is in it */
     enum policy_outcome outcome;
     /* of POLICY_FORWARDED */
     bool has_v4, has_v6, has_port;
@@ -85,9 +171,13 @@ int policy_add_zone(struct tg_policy *policy, const struct tg_zone *zone);
 /* => 0 with *number, or -ENOMEM. Ranges may overlap and be in any order; both families together */
 int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number);
 int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports, size_t count, uint32_t *number);
+int policy_add_limit(struct tg_policy *policy, const struct policy_limit *limit, uint32_t *number);
+int policy_add_minutes(struct tg_policy *policy, const struct policy_minutes *spans, size_t count, uint32_t *number);
+int policy_add_macs(struct tg_policy *policy, const struct policy_mac *macs, size_t count, uint32_t *number);
+int policy_add_knock(struct tg_policy *policy, const struct policy_knock *knock, uint32_t *number);
 int policy_add_statement(struct tg_policy *policy, const struct tg_statement *statement, uint32_t *number);
 
-/* => 0, or -ENOMEM. Adds the rule of the forward too */
+/* => 0, or -ENOMEM. Adds the rule of the forward too, unless it is of a map */
 int policy_add_forward(struct tg_policy *policy, const struct policy_forward *forward);
 int policy_add_rule(struct tg_policy *policy, const struct policy_rule *rule);
 
@@ -105,6 +195,26 @@ int policy_add_expectation(struct tg_policy *policy, const struct policy_expecta
 /* => the i-th, in the order of the file, or NULL past the last */
 const struct policy_expectation *policy_expectation(const struct tg_policy *policy, size_t i);
 
+/* The first that fits decides, so the order is that of the file.
+ * => 0, or -ENOMEM */
+int policy_add_translation(struct tg_policy *policy, const struct policy_translation *translation);
+int policy_add_detect(struct tg_policy *policy, const struct policy_detect *detect);
+
+/* Settings; what is never set is as the pages have it. */
+void policy_set_nat(struct tg_policy *policy, const struct policy_nat *nat);
+void policy_set_timeout(struct tg_policy *policy, enum policy_timer timer, uint32_t seconds);
+void policy_set_connections(struct tg_policy *policy, uint32_t room);
+void policy_set_pickup(struct tg_policy *policy);
+
+const struct policy_nat *policy_nat(const struct tg_policy *policy);
+uint32_t policy_timeout(const struct tg_policy *policy, enum policy_timer timer);
+bool policy_has_pickup(const struct tg_policy *policy);
+
+/* => the i-th, or NULL past the last */
+const struct policy_detect *policy_detect(const struct tg_policy *policy, size_t i);
+const struct policy_knock *policy_knock(const struct tg_policy *policy, size_t i);
+const struct policy_translation *policy_translation(const struct tg_policy *policy, size_t i);
+
 /* What no statement fits: TG_DROP (also if never set) or TG_REJECT. */
 void policy_set_default(struct tg_policy *policy, enum tg_action action);
 
@@ -121,12 +231,37 @@ struct policy_key {
     uint8_t type, code; /* of ICMP */
     uint8_t zone_in, zone_out;
     uint32_t forward; /* that has taken the packet, or POLICY_NONE */
+    bool has_minute, has_mac;
+    uint16_t minute; /* of the week, local time */
+    struct policy_mac mac;
+    const struct policy_memory *memory; /* NULL: everybody has knocked, and no limit is reached */
+};
+
+/* What is remembered of packets before this one, by who asks. */
+struct policy_memory {
+    void *context;
+    /* Whether the source has just given the knock of that number. */
+    bool (*has_knocked)(void *context, uint32_t knock, const struct policy_key *key);
+    /* Whether rate and number of live connections leave room for one more; if so it has been counted as one of the
+     * rate. Asked last, of a rule that fits otherwise. */
+    bool (*admits)(void *context, const struct policy_rule *rule, const struct policy_key *key);
 };
 
 /* The first rule that fits; `step`, if given, is told of each that was compared.
  * => the rule, or NULL: the default decides (policy_default()) */
 const struct policy_rule *policy_match(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
                                        void *context, const struct tg_verdict *verdict);
+const struct policy_limit *policy_limit(const struct tg_policy *policy, uint32_t number);
+
+/* How much its rules want remembered. */
+struct policy_needs {
+    size_t limits, max; /* rules with a rate, with a number of live connections */
+    bool limits_per_source, max_per_source;
+    bool during, mac; /* some rule asks for the time, for the sender's hardware address */
+    size_t detects, knocks;
+};
+struct policy_needs policy_needs(const struct tg_policy *policy);
+
 enum tg_action policy_default(const struct tg_policy *policy);
 
 /* The first forward that takes a new IPv4 packet; and whether it does so as a hairpin, from inside.
@@ -135,6 +270,12 @@ uint32_t policy_find_forward(const struct tg_policy *policy, const struct tg_net
                              const struct policy_key *key, bool *hairpin, tg_step_fn *step, void *context,
                              const struct tg_verdict *verdict);
 const struct policy_forward *policy_forward(const struct tg_policy *policy, uint32_t number);
+
+/* The first translation that fits a connection as it is before its source is translated: `tuple` has the destination
+ * after port forwarding. IPv4.
+ * => it, or NULL: masquerading decides */
+const struct policy_translation *policy_find_translation(const struct tg_policy *policy, const struct tg_tuple *tuple,
+                                                         uint8_t zone_in, uint8_t zone_out);
 
 /* Whether a port of the router's address on `zone` is claimed by some forward of `proto` (no masquerading takes it). */
 bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint16_t port);

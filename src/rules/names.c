@@ -41,6 +41,7 @@ static enum name_kind kind_of(const struct statement *st)
     case STATEMENT_HOST: return NAME_HOST;
     case STATEMENT_SET: return NAME_SET;
     case STATEMENT_SERVICE: return NAME_SERVICE;
+    case STATEMENT_KNOCK: return NAME_KNOCK;
     default: return NAME_MISSING;
     }
 }
@@ -52,6 +53,7 @@ const char *names_kind(enum name_kind kind)
     case NAME_HOST: return "host";
     case NAME_SET: return "set";
     case NAME_SERVICE: return "service";
+    case NAME_KNOCK: return "knock";
     case NAME_MISSING: break;
     }
     return "name";

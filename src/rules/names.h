@@ -20,6 +20,7 @@ enum name_kind {
     NAME_HOST = 2,
     NAME_SET = 4,
     NAME_SERVICE = 8,
+    NAME_KNOCK = 32,
     NAME_MISSING = 16, /* used and not defined, and complained of */
 };
 
@@ -33,6 +34,7 @@ struct name {
     bool used;
 
     uint8_t zone;                        /* its number in the policy */
+    uint32_t knock;                      /* its number in the policy, once compiled */
     const struct address_set *addresses; /* of a host or set, once resolved; NULL if that failed */
     bool resolved;
     unsigned level;      /* how deep sets are in it */

@@ -416,6 +416,7 @@ void print_statement(struct print *out, const struct statement *st)
         word(out, "include");
         quoted(out, st->name.text);
         break;
+    default: break;
     }
 }
 

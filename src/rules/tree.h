@@ -97,6 +97,46 @@ enum statement_kind {
     STATEMENT_FORWARD,
     STATEMENT_INCLUDE,
     STATEMENT_EXPECT,
+    STATEMENT_TRANSLATE,
+    STATEMENT_MAP,
+    STATEMENT_NAT,
+    STATEMENT_TIMEOUT,
+    STATEMENT_CONNECTIONS,
+    STATEMENT_DETECT,
+    STATEMENT_KNOCK,
+};
+
+/* A duration as written: `10s`, `2h4m`. */
+struct duration {
+    struct place place; /* of no length: none was written */
+    uint32_t seconds;
+};
+
+/* Days from Monday, 0 to 6; `sat-tue` goes over the end of the week. */
+struct day_item {
+    struct day_item *next;
+    struct place place;
+    uint8_t first, last;
+};
+
+struct mac_item {
+    struct mac_item *next;
+    struct place place;
+    struct policy_mac mac;
+};
+
+/* What stands at the end of a rule or forward. Each place is of no length where the option was not written. */
+struct options {
+    struct place limit, max, during, mac, log; /* the word and what belongs to it */
+    struct policy_limit rate;                  /* of `limit`; the burst is 0 where none was written */
+    uint32_t most;                             /* of `max` */
+    bool most_per_source;
+    struct day_item *days; /* of `during`; NULL: every day */
+    bool has_times;
+    uint16_t from, until; /* minutes of the day; `until` is no longer part of it, and 24:00 is 1440 */
+    struct mac_item *macs;
+    struct name_ref log_text; /* or none */
+    struct name_ref after;    /* the name of a knock */
 };
 
 struct interface_item {
@@ -114,7 +154,7 @@ struct own_address {
 struct zone_statement {
     struct interface_item *interfaces;
     struct own_address *addresses;
-    bool masquerade;
+    bool masquerade, mss_clamp, open_on_failure;
 };
 
 /* A part of a service: a protocol, with ports if it has any. */
@@ -131,6 +171,7 @@ struct rule_statement {
     struct proto_list protos;
     struct type_item *types; /* of the one protocol, icmp or icmp6; NULL: any */
     struct side from, to;
+    struct options options;
     struct name_ref label;
 };
 
@@ -144,7 +185,63 @@ struct forward_statement {
     struct address_item *host; /* a name or one address */
     struct port_list in;       /* at most one item */
     bool no_hairpin;
+    struct options options;
     struct name_ref label;
+};
+
+struct translate_statement {
+    struct side from, to; /* without ports */
+    bool itself;          /* `as itself` */
+    struct place as;      /* else the address or range */
+    struct tg_range range;
+    struct name_ref label;
+};
+
+struct map_statement {
+    struct place outside;
+    struct tg_addr addr; /* IPv4 */
+    struct name_ref zone;
+    struct address_item *host; /* a name or one address */
+    struct name_ref label;
+};
+
+/* `nat [tcp|udp] mapping|filtering BEHAVIOUR` or `nat ports RANGE`. */
+struct nat_statement {
+    enum { NAT_MAPPING, NAT_FILTERING, NAT_PORTS } what;
+    bool tcp, udp; /* which of the two it is for */
+    enum policy_behaviour behaviour;
+    struct policy_ports ports;
+};
+
+struct timeout_statement {
+    enum policy_timer timer;
+    struct duration duration;
+};
+
+struct connections_statement {
+    bool pickup;
+    uint32_t max; /* of `max`; 0: not said */
+};
+
+struct detect_statement {
+    struct side from; /* without ports */
+    uint32_t ports;
+    struct duration within, block;
+    struct place log; /* of no length: none was written */
+    struct name_ref log_text;
+};
+
+struct knock_step {
+    struct knock_step *next;
+    struct place place;
+    uint8_t proto;
+    uint16_t port;
+};
+
+struct knock_statement {
+    struct side from; /* without ports */
+    struct knock_step *steps;
+    struct duration within, open;
 };
 
 struct token;
@@ -165,6 +262,13 @@ struct statement {
         struct rule_statement rule;
         enum tg_action fallback; /* of `default` */
         struct forward_statement forward;
+        struct translate_statement translate;
+        struct map_statement map;
+        struct nat_statement nat;
+        struct timeout_statement timeout;
+        struct connections_statement connections;
+        struct detect_statement detect;
+        struct knock_statement knock;
         struct included_file *included;
         const struct token *tokens; /* of an `expect`, all of them: read when every name is known */
     };

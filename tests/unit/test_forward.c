@@ -56,8 +56,8 @@ static struct tg_addr address(const char *text)
 
 static struct policy_forward forward(struct house *h, uint8_t proto, uint16_t first, uint16_t last)
 {
-    struct tg_statement s = {TG_STATEMENT_FORWARD, "test.rules", (uint32_t)tg_policy_statement_count(h->policy) + 1,
-                             "forward", NULL};
+    struct tg_statement s = {
+        TG_STATEMENT_FORWARD, "test.rules", (uint32_t)tg_policy_statement_count(h->policy) + 1, "forward", NULL, NULL};
     uint32_t number;
     assert_int_equal(policy_add_statement(h->policy, &s, &number), 0);
     return (struct policy_forward){
@@ -208,8 +208,8 @@ TEST(hairpin)
 
 static void add_rule_to_router(struct house *h, enum tg_action action, uint8_t proto, uint16_t port)
 {
-    struct tg_statement s = {TG_STATEMENT_ALLOW, "test.rules", (uint32_t)tg_policy_statement_count(h->policy) + 1,
-                             "allow", NULL};
+    struct tg_statement s = {
+        TG_STATEMENT_ALLOW, "test.rules", (uint32_t)tg_policy_statement_count(h->policy) + 1, "allow", NULL, NULL};
     struct policy_ports ports = {port, port};
     struct policy_rule rule = {.action = action,
                                .forward = POLICY_NONE,

@@ -71,7 +71,8 @@ TEST(no_set_is_everywhere)
 
 static uint32_t add_statement(struct tg_policy *policy, enum tg_statement_kind kind)
 {
-    struct tg_statement s = {kind, "test.rules", (uint32_t)tg_policy_statement_count(policy) + 1, "a statement", NULL};
+    struct tg_statement s = {kind,          "test.rules", (uint32_t)tg_policy_statement_count(policy) + 1,
+                             "a statement", NULL,         NULL};
     uint32_t number;
     assert_int_equal(policy_add_statement(policy, &s, &number), 0);
     return number;
@@ -410,7 +411,7 @@ TEST(what_is_added_is_copied)
 {
     struct tg_policy *policy = policy_new();
     char text[] = "allow from lan", label[] = "label", file[] = "a.rules", name[] = "cam";
-    struct tg_statement s = {TG_STATEMENT_ALLOW, file, 7, text, label};
+    struct tg_statement s = {TG_STATEMENT_ALLOW, file, 7, text, label, NULL};
     struct tg_addr v4 = tg_ipv4(1), got;
     uint32_t number;
     assert_int_equal(policy_add_statement(policy, &s, &number), 0);

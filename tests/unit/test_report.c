@@ -22,10 +22,11 @@ static int set_up(void **state)
 {
     (void)state;
     const char *outside[] = {"eth0"}, *inside[] = {"br-lan"};
-    const struct tg_zone wan = {"wan", outside, 1, NULL, 0, true}, lan = {"lan", inside, 1, NULL, 0, false};
-    const struct tg_statement rule = {TG_STATEMENT_DROP, "home.rules", 3, "drop udp from wan", NULL};
-    const struct tg_statement forward = {TG_STATEMENT_FORWARD, "home.rules", 14,
-                                         "forward tcp port 8080 from wan to cam", "Front \"door\""};
+    const struct tg_zone wan = {.name = "wan", .interfaces = outside, .interface_count = 1, .masquerade = true};
+    const struct tg_zone lan = {.name = "lan", .interfaces = inside, .interface_count = 1};
+    const struct tg_statement rule = {TG_STATEMENT_DROP, "home.rules", 3, "drop udp from wan", NULL, NULL};
+    const struct tg_statement forward = {
+        TG_STATEMENT_FORWARD, "home.rules", 14, "forward tcp port 8080 from wan to cam", "Front \"door\"", NULL};
     uint32_t number;
     setenv("TZ", "UTC", 1);
     tzset();
@@ -287,7 +288,7 @@ static void test_long_name(void **state)
     char name[3000], line[REPORT_ROOM];
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = 0;
-    const struct tg_statement statement = {TG_STATEMENT_DROP, name, 3, "drop any", NULL};
+    const struct tg_statement statement = {TG_STATEMENT_DROP, name, 3, "drop any", NULL, NULL};
     struct tg_policy *other = policy_new();
     uint32_t number;
     assert_int_equal(policy_add_statement(other, &statement, &number), 0);
