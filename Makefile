@@ -27,8 +27,8 @@ ldflags   += -fsanitize=$(SANITIZE)
 endif
 
 # The engine knows no I/O and links only libc; the rules language too. Drivers have the libraries.
-engine    := $(wildcard src/wire/*.c src/packet/*.c src/fragment/*.c src/network/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
-             src/engine/*.c src/probe/*.c src/rules/*.c)
+engine    := $(wildcard src/wire/*.c src/packet/*.c src/fragment/*.c src/meter/*.c src/watch/*.c src/network/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
+             src/engine/*.c src/probe/*.c src/rules/*.c src/analysis/*.c)
 drivers   := $(wildcard src/report/*.c src/import/*.c src/live/*.c src/cli/*.c)
 libs      := -lnetfilter_queue -lnfnetlink -lmnl -ljson-c
 ifeq ($(WITH_PCAP),yes)
