@@ -34,8 +34,8 @@ struct tg_engine_config {
     uint64_t secret[4];   /* keys the hash and chooses ports: random live, fixed where runs must repeat */
 };
 
-/* => an engine, or NULL with errno: EINVAL, ENOMEM. All memory that it will ever use is taken here, but for counters,
- *    which tg_engine_load() takes with each policy */
+/* => an engine, or NULL with errno: EINVAL, ENOMEM. All memory that it will ever use is taken here, but for what a
+ *    policy has it count and remember (hits; rates, scanners, knocks), which tg_engine_load() takes with each policy */
 struct tg_engine *tg_engine_new(const struct tg_engine_config *config);
 void tg_engine_free(struct tg_engine *engine);
 

@@ -320,9 +320,9 @@ struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original,
     return conn;
 }
 
-uint32_t conn_remove(struct conn_table *table, struct conn *conn)
+void conn_remove(struct conn_table *table, struct conn *conn, conn_release_fn *release, void *context)
 {
-    uint32_t mapping = conn->mapping;
+    release(context, conn);
     for (unsigned kind = 0; kind < kinds_of(conn->flags); kind++)
         index_remove(table, conn, kind);
     table->halves -= !!(conn->flags & CONN_HALVES);
@@ -335,7 +335,6 @@ uint32_t conn_remove(struct conn_table *table, struct conn *conn)
     table->free = (uint32_t)(conn - table->slots);
     spin_release(&conn->lock);
     atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
-    return mapping;
 }
 
 bool conn_sweep_is_due(const struct conn_table *table, uint32_t tick)
@@ -357,9 +356,7 @@ static void sweep(struct conn_table *table, uint64_t share, bool all, uint32_t t
             spin_release(&conn->lock);
             continue;
         }
-        uint32_t mapping = conn_remove(table, conn);
-        if (mapping != CONN_NONE)
-            release(context, mapping);
+        conn_remove(table, conn, release, context);
     }
 }
 

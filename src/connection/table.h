@@ -40,6 +40,7 @@ enum {
     CONN_DESTINATION = 0x02, /* the original direction's destination is translated */
     CONN_SOURCE = 0x04,      /* and its source */
     CONN_HALVES = 0x08,      /* source and destination address are translated: it can be found half translated, too */
+    CONN_METERED = 0x10,     /* counted among the living of its statement (meter.h) */
 };
 
 /* What one side of a TCP connection has said; see tcp.h. */
@@ -123,14 +124,15 @@ static inline struct tg_tuple conn_tuple_out(const struct conn *conn, enum conn_
  * => the connection, locked, all else zero; or NULL if the table is full, or a quarter of it are CONN_HALVES already */
 struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original, const struct tg_tuple *reply);
 
-/* Take a connection out. The caller holds the table and the connection, and holds neither's slot afterwards.
- * => its mapping, to be released by the caller */
-uint32_t conn_remove(struct conn_table *table, struct conn *conn);
+/* Told of each connection that is taken out, just before it is: what it used elsewhere is free. */
+typedef void conn_release_fn(void *context, struct conn *conn);
+
+/* Take a connection out. The caller holds the table and the connection, and only the table afterwards. */
+void conn_remove(struct conn_table *table, struct conn *conn, conn_release_fn *release, void *context);
 
 /* Look through part of the table for connections that are over, in proportion to the time that passed since the last
- * sweep, and take them out; `release` is called with the mapping of each that had one. `tick` is not cut to 32 bits:
- * a jump longer than any timer ends all, one back ends nothing. The caller holds the table. */
-typedef void conn_release_fn(void *context, uint32_t mapping);
+ * sweep, and take them out. `tick` is not cut to 32 bits: a jump longer than any timer ends all, one back ends nothing.
+ * The caller holds the table. */
 void conn_sweep(struct conn_table *table, uint64_t tick, conn_release_fn *release, void *context);
 
 /* Look through all of it. */

@@ -3,6 +3,8 @@
  * The policy is asked first, with nothing held. Only then is the table taken, to enter the connection and choose its
  * ports; if another worker has entered the same one meanwhile, the packet belongs to that.
  */
+#include <string.h>
+
 #include "connection/tcp.h"
 #include "engine/inside.h"
 #include "translate/rewrite.h"
@@ -66,7 +68,7 @@ static struct conn *add(struct passage *p, const struct tg_tuple *original, cons
     if (conn != NULL || p->engine->emptied == p->tick)
         return conn;
     p->engine->emptied = p->tick;
-    conn_sweep_all(p->engine->table, p->tick, release_mapping, p->engine);
+    conn_sweep_all(p->engine->table, p->tick, release, p->engine);
     return conn_add(p->engine->table, original, reply);
 }
 
@@ -92,6 +94,7 @@ static struct conn *enter(struct passage *p, const struct decision *d, struct tg
     if (conn->proto == TG_PROTO_TCP)
         tcp_open(conn, p->packet);
     conn_refresh(conn, p->tick, timer_of(p, conn));
+    memory_enter(p->load, conn);
     count_kind(p->engine, conn->proto);
     return conn;
 }
@@ -121,6 +124,14 @@ static enum tg_reason reason_of(const struct decision *d)
     return d->is_forward ? TG_REASON_FORWARD : TG_REASON_RULE;
 }
 
+/* A verdict on what begins something, as the rules have it. */
+static void conclude_new(struct passage *p, enum tg_action action, enum tg_state state, const struct decision *d)
+{
+    const struct tg_statement *statement = tg_policy_statement(p->load->policy, d->statement);
+    conclude(p, action, reason_of(d), state, d->statement);
+    p->verdict->log = statement != NULL && statement->log != NULL;
+}
+
 static void begin(struct passage *p, const struct decision *d)
 {
     struct tg_tuple out;
@@ -141,7 +152,7 @@ static void begin(struct passage *p, const struct decision *d)
         return;
     }
     conn_unlock(conn);
-    conclude(p, TG_ACCEPT, reason_of(d), TG_STATE_NEW, d->statement);
+    conclude_new(p, TG_ACCEPT, TG_STATE_NEW, d);
     write_translation(p, &out);
 }
 
@@ -153,7 +164,7 @@ static void judge_notice(struct passage *p, const struct decision *d)
     if (!source_address(p, d, &source) || !tg_addr_equal(source, d->inside.src))
         conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_UNTRACKED, TG_NO_STATEMENT);
     else
-        conclude(p, TG_ACCEPT, reason_of(d), TG_STATE_UNTRACKED, d->statement);
+        conclude_new(p, TG_ACCEPT, TG_STATE_UNTRACKED, d);
 }
 
 /* What begins no connection though it is judged by the rules; of errors only the router's own come here. */
@@ -171,6 +182,13 @@ static bool can_begin(const struct tg_packet *packet)
     }
 }
 
+static struct policy_mac mac_of(const struct tg_arrival *arrival)
+{
+    struct policy_mac mac;
+    memcpy(mac.bytes, arrival->mac, sizeof mac.bytes);
+    return mac;
+}
+
 void judge_new(struct passage *p)
 {
     const struct tg_tuple *t = &p->packet->outer.tuple;
@@ -186,17 +204,28 @@ void judge_new(struct passage *p)
         return;
     }
     struct decision d;
-    struct policy_key key = {
+    const struct policy_memory memory = memory_of(p);
+    const struct policy_key came = {
         .tuple = t,
         .kind = p->packet->kind,
         .type = p->packet->icmp.type,
         .code = p->packet->icmp.code,
         .zone_in = p->verdict->zone_in,
         .zone_out = p->arrival->zone_out,
+        .has_minute = p->arrival->has_minute,
+        .minute = p->arrival->minute,
+        .has_mac = p->arrival->has_mac,
+        .mac = mac_of(p->arrival),
+        .memory = &memory,
     };
+    struct policy_key key = came;
+    if (memory_refuses(p, &came))
+        return;
     decide(p, &key, &d);
+    if (memory_notes(p, &came, d.action != TG_ACCEPT))
+        return;
     if (d.action != TG_ACCEPT)
-        conclude(p, d.action, reason_of(&d), is_notice(p) ? TG_STATE_UNTRACKED : TG_STATE_NEW, d.statement);
+        conclude_new(p, d.action, is_notice(p) ? TG_STATE_UNTRACKED : TG_STATE_NEW, &d);
     else if (is_notice(p))
         judge_notice(p, &d);
     else
@@ -218,6 +247,11 @@ bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *acti
         .zone_in = conn->zone[CONN_ORIGINAL],
         /* what was forwarded may now be for the router */
         .zone_out = conn->flags & CONN_DESTINATION ? TG_ZONE_NONE : conn->zone[CONN_REPLY],
+        .has_minute = p->arrival->has_minute,
+        .minute = p->arrival->minute,
+        .has_mac = p->arrival->has_mac,
+        .mac = mac_of(p->arrival),
+        .memory = NULL, /* it has knocked, and is within its limits: it lives */
     };
     silent.step = NULL; /* an old judgement repeated is no step of this packet's */
     silent.verdict = &aside;
@@ -232,7 +266,9 @@ bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *acti
     if (is_translated ? !tg_network_is_own(p->load->network, d.zone_out, TG_IPV4, out.src)
                       : !tg_addr_equal(original.src, source))
         return false;
+    memory_leave(p->load, conn);
     conn->generation = p->load->generation;
     conn->statement = d.statement;
+    memory_enter(p->load, conn);
     return true;
 }

@@ -38,6 +38,7 @@ struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
         return NULL;
     }
     memset(engine->workers, 0, config->workers * sizeof *engine->workers);
+    memcpy(engine->secret, config->secret, sizeof engine->secret);
     return engine;
 }
 
@@ -46,6 +47,8 @@ static void free_load(struct load *load)
     if (load == NULL)
         return;
     free(load->hits);
+    meter_free(load->meter);
+    watch_free(load->watch);
     free(load);
 }
 
@@ -71,28 +74,50 @@ static void wait_for_workers(struct tg_engine *engine, uint32_t generation)
     }
 }
 
+/* What a load counts and remembers: that of the load before it, if that is of the same policy, or its own.
+ * => 0, or -ENOMEM */
+static int fill_load(const struct tg_engine *engine, struct load *load, const struct load *before)
+{
+    if (before != NULL) {
+        load->hits = before->hits;
+        load->meter = before->meter;
+        load->metered_since = before->metered_since;
+        load->watch = before->watch;
+        return 0;
+    }
+    load->hits = calloc(load->statements * engine->worker_count + 1, sizeof *load->hits);
+    load->meter = meter_new(load->policy, conn_room(engine->table), engine->secret);
+    load->metered_since = load->generation;
+    load->watch = watch_new(load->policy, engine->secret);
+    return load->hits == NULL || load->meter == NULL || load->watch == NULL ? -ENOMEM : 0;
+}
+
 int tg_engine_load(struct tg_engine *engine, const struct tg_policy *policy, const struct tg_network *network)
 {
     struct load *old = atomic_load(&engine->load), *load = calloc(1, sizeof *load);
     if (load == NULL)
         return -ENOMEM;
-    *load = (struct load){policy, network, 0, tg_policy_statement_count(policy), NULL};
+    uint32_t generation = atomic_load(&engine->generation) + 1;
+    *load = (struct load){
+        .policy = policy,
+        .network = network,
+        .generation = generation == 0 ? 1 : generation,
+        .statements = tg_policy_statement_count(policy),
+        .needs_mac = tg_policy_needs_mac(policy),
+    };
     bool same = old != NULL && old->policy == policy;
-    if (same)
-        load->hits = old->hits;
-    else
-        load->hits = calloc(load->statements * engine->worker_count + 1, sizeof *load->hits);
-    if (load->hits == NULL) {
-        free(load);
+    if (fill_load(engine, load, same ? old : NULL) != 0) {
+        free_load(load);
         return -ENOMEM;
     }
-    uint32_t generation = atomic_load(&engine->generation) + 1;
-    load->generation = generation == 0 ? 1 : generation;
     atomic_store(&engine->load, load);
     atomic_store(&engine->generation, load->generation);
     wait_for_workers(engine, load->generation);
-    if (same)
+    if (same) {
         old->hits = NULL;
+        old->meter = NULL;
+        old->watch = NULL;
+    }
     free_load(old);
     return 0;
 }

@@ -16,13 +16,13 @@ static bool is_alive(struct passage *p, struct conn *conn)
     enum tg_action action;
     uint32_t statement;
     return !conn_is_over(conn, p->tick) &&
-           (conn->generation == p->load->generation || is_still_allowed(p, conn, &action, &statement));
+           (is_judged(p, conn) || p->load->needs_mac || is_still_allowed(p, conn, &action, &statement));
 }
 
 static void pass_error(struct passage *p, const struct conn *conn, uint8_t zone_out)
 {
     p->verdict->zone_out = zone_out;
-    conclude(p, TG_ACCEPT, TG_REASON_RELATED, TG_STATE_RELATED, conn->statement);
+    conclude(p, TG_ACCEPT, TG_REASON_RELATED, TG_STATE_RELATED, statement_of(p, conn));
 }
 
 static void refuse_error(struct passage *p)
@@ -153,9 +153,8 @@ bool is_copy(struct passage *p)
         p->verdict->zone_in = TG_ZONE_ROUTER;
         p->verdict->zone_out = conn->zone[direction];
         p->verdict->as_it_stands = true;
-        bool is_current = conn->generation == p->load->generation; /* else its statement is one of an older load */
         conclude(p, TG_ACCEPT, is_error ? TG_REASON_RELATED : TG_REASON_ESTABLISHED,
-                 is_error ? TG_STATE_RELATED : TG_STATE_ESTABLISHED, is_current ? conn->statement : TG_NO_STATEMENT);
+                 is_error ? TG_STATE_RELATED : TG_STATE_ESTABLISHED, statement_of(p, conn));
     }
     conn_unlock(conn);
     return is;

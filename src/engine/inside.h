@@ -4,6 +4,7 @@
  *   judge.c   the way of a packet, and what belongs to a known connection
  *   begin.c   what begins a connection: forward and rule
  *   source.c  the source that it leaves with
+ *   memory.c  limits, scanners and knocks
  *   error.c   ICMP errors, and finding the connection that they speak of
  *
  * Loads. What a packet is judged by is one struct load, reached by one pointer. A worker writes the number of the
@@ -17,8 +18,10 @@
 #include "connection/table.h"
 #include "engine/counter.h"
 #include "fragment/fragment.h"
+#include "meter/meter.h"
 #include "policy/policy.h"
 #include "tidegate/engine.h"
+#include "watch/watch.h"
 
 struct hits {
     struct counter packets, bytes;
@@ -29,7 +32,12 @@ struct load {
     const struct tg_network *network;
     uint32_t generation; /* from 1 */
     size_t statements;
-    struct hits *hits; /* of each worker in turn, `statements` each; passed on to the next load of the same policy */
+    bool needs_mac; /* some rule asks for the sender's hardware address */
+    /* Passed on to the next load of the same policy. */
+    struct hits *hits; /* of each worker in turn, `statements` each */
+    struct meter *meter;
+    uint32_t metered_since; /* the generation for which `meter` was made */
+    struct watch *watch;
 };
 
 struct worker {
@@ -46,6 +54,7 @@ struct tg_engine {
     struct conn_table *table;
     struct mapping_table *mappings; /* protected by the table's lock */
     struct fragment_table *fragments;
+    uint64_t secret[4];
     unsigned worker_count;
     struct worker *workers;
 
@@ -63,6 +72,7 @@ struct passage {
     struct tg_packet *packet;
     const struct tg_arrival *arrival;
     struct tg_verdict *verdict;
+    uint64_t now;
     uint32_t tick;
     tg_step_fn *step; /* or NULL */
     void *context;
@@ -76,8 +86,8 @@ void passage_tell(const struct passage *p, enum tg_step step, bool fits, uint32_
 /* The end of the way: write the verdict. */
 void conclude(struct passage *p, enum tg_action action, enum tg_reason reason, enum tg_state state, uint32_t statement);
 
-/* The mapping of a connection that is gone. `context` is the engine. */
-void release_mapping(void *context, uint32_t mapping);
+/* A connection goes: so do its mapping, and its place among the living of its statement. `context` is the engine. */
+conn_release_fn release;
 
 /* Take the connection of `tuple` out, if it still is the one that `is_done` is true for. The caller holds neither table
  * nor connection. */
@@ -111,6 +121,19 @@ void judge_new(struct passage *p);
  * => true; or false, with the decision as judge_new() would have it written to *action and *statement */
 bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *action, uint32_t *statement);
 
+/* Whether the load at hand, or a newer one, has judged a connection. */
+static inline bool is_judged(const struct passage *p, const struct conn *conn)
+{
+    return (int32_t)(conn->generation - p->load->generation) >= 0;
+}
+
+/* The statement that lets a connection be, in the policy of the load at hand; TG_NO_STATEMENT if another load judged it
+ * last. */
+static inline uint32_t statement_of(const struct passage *p, const struct conn *conn)
+{
+    return conn->generation == p->load->generation ? conn->statement : TG_NO_STATEMENT;
+}
+
 /* judge.c: a packet of a connection that the caller holds, and that is let go of here.
  * => true if a verdict was given; false if the connection is over or begun anew, and has been forgotten */
 bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direction);
@@ -121,5 +144,20 @@ bool finish_error(struct tg_engine *engine, struct tg_packet *packet);
 
 /* error.c: whether a capture shows a packet that the router had already sent out; if so the verdict has been given. */
 bool is_copy(struct passage *p);
+
+/* memory.c: what the policy may ask for a packet that begins something. Good as long as `p` is. */
+struct policy_memory memory_of(struct passage *p);
+
+/* memory.c: a connection, held, whose statement lets it be from now on, or no longer. */
+void memory_enter(const struct load *load, struct conn *conn);
+void memory_leave(const struct load *load, struct conn *conn);
+
+/* memory.c: whether the source of a packet that begins something is blocked; then the verdict has been given. `came` is
+ * the packet as it came. */
+bool memory_refuses(struct passage *p, const struct policy_key *came);
+
+/* memory.c: take note of what has been decided about it.
+ * => true if that has its source blocked; then the verdict has been given */
+bool memory_notes(struct passage *p, const struct policy_key *came, bool is_refused);
 
 #endif

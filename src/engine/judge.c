@@ -34,10 +34,13 @@ void conclude(struct passage *p, enum tg_action action, enum tg_reason reason, e
     p->verdict->statement = statement;
 }
 
-void release_mapping(void *context, uint32_t mapping)
+void release(void *context, struct conn *conn)
 {
     struct tg_engine *engine = context;
-    mapping_release(engine->mappings, mapping);
+    if (conn->mapping != CONN_NONE)
+        mapping_release(engine->mappings, conn->mapping);
+    /* counted by the newest load or by none: it cannot be followed by another before this packet is done */
+    memory_leave(atomic_load(&engine->load), conn);
 }
 
 void forget(struct passage *p, const struct tg_tuple *tuple,
@@ -47,9 +50,7 @@ void forget(struct passage *p, const struct tg_tuple *tuple,
     conn_lock_table(p->engine->table);
     struct conn *conn = conn_find(p->engine->table, tuple, &direction);
     if (conn != NULL && is_done(p, conn)) {
-        uint32_t mapping = conn_remove(p->engine->table, conn);
-        if (mapping != CONN_NONE)
-            mapping_release(p->engine->mappings, mapping);
+        conn_remove(p->engine->table, conn, release, p->engine);
     } else if (conn != NULL) {
         conn_unlock(conn);
     }
@@ -69,7 +70,7 @@ static bool is_begun_anew(const struct passage *p, const struct conn *conn)
 
 static bool is_of_older_load(const struct passage *p, const struct conn *conn)
 {
-    return conn->generation != p->load->generation;
+    return !is_judged(p, conn);
 }
 
 /* Rewrite a packet of a known connection, or as much of it as this hook allows. */
@@ -90,11 +91,12 @@ static void translate(struct passage *p, const struct conn *conn, enum conn_dire
 
 /* The load has changed since this connection was judged last: does what let it begin still stand? A refused one is
  * refused by what the new rules say of it. */
-static bool is_refused_now(struct passage *p, struct conn *conn)
+static bool is_refused_now(struct passage *p, struct conn *conn, enum conn_direction direction)
 {
     enum tg_action action;
     uint32_t statement;
-    if (conn->generation == p->load->generation || is_still_allowed(p, conn, &action, &statement))
+    bool is_blind = p->load->needs_mac && direction == CONN_REPLY; /* an answer does not show the beginner's address */
+    if (is_judged(p, conn) || is_blind || is_still_allowed(p, conn, &action, &statement))
         return false;
     struct tg_tuple tuple = p->packet->outer.tuple;
     conn_unlock(conn);
@@ -140,7 +142,7 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
         conclude(p, TG_DROP, TG_REASON_SPOOFED, TG_STATE_INVALID, TG_NO_STATEMENT);
         return true;
     }
-    if (is_refused_now(p, conn))
+    if (is_refused_now(p, conn, direction))
         return true;
     switch (follow(conn, direction, p->packet)) {
     case TCP_BEGIN:
@@ -158,7 +160,7 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
         break;
     case TCP_TOLERATE: break;
     }
-    conclude(p, TG_ACCEPT, TG_REASON_ESTABLISHED, TG_STATE_ESTABLISHED, conn->statement);
+    conclude(p, TG_ACCEPT, TG_REASON_ESTABLISHED, TG_STATE_ESTABLISHED, statement_of(p, conn));
     translate(p, conn, direction);
     conn_unlock(conn);
     return true;
@@ -233,7 +235,7 @@ static void sweep(struct passage *p)
     struct conn_table *table = p->engine->table;
     if (!conn_sweep_is_due(table, p->tick) || !conn_try_table(table))
         return;
-    conn_sweep(table, p->engine->workers[p->worker].now >> CONN_TICK_SHIFT, release_mapping, p->engine);
+    conn_sweep(table, p->engine->workers[p->worker].now >> CONN_TICK_SHIFT, release, p->engine);
     conn_unlock_table(table);
 }
 
@@ -257,6 +259,7 @@ static void pass(struct passage *p, enum tg_decoded decoded)
     *p->verdict = (struct tg_verdict){.statement = TG_NO_STATEMENT};
     if (p->arrival->now > w->now)
         w->now = p->arrival->now;
+    p->now = w->now;
     p->tick = (uint32_t)(w->now >> CONN_TICK_SHIFT);
     atomic_store(&w->at, atomic_load(&p->engine->generation));
     p->load = atomic_load(&p->engine->load);

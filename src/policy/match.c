@@ -157,6 +157,11 @@ const struct policy_rule *policy_match(const struct tg_policy *policy, const str
     return NULL;
 }
 
+const struct policy_rule *policy_rule(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->rules.count ? &policy->rules.items[i] : NULL;
+}
+
 const struct policy_limit *policy_limit(const struct tg_policy *policy, uint32_t number)
 {
     return &policy->limits.items[number];

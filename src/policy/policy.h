@@ -252,6 +252,8 @@ struct policy_memory {
 const struct policy_rule *policy_match(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
                                        void *context, const struct tg_verdict *verdict);
 const struct policy_limit *policy_limit(const struct tg_policy *policy, uint32_t number);
+/* => the i-th rule, in the order of matching, or NULL past the last */
+const struct policy_rule *policy_rule(const struct tg_policy *policy, size_t i);
 
 /* How much its rules want remembered. */
 struct policy_needs {

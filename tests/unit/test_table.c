@@ -52,13 +52,19 @@ static bool is_found(struct conn_table *table, const struct tg_tuple *tuple, enu
     return true;
 }
 
+static void note_mapping(void *context, struct conn *conn)
+{
+    *(uint32_t *)context = conn->mapping;
+}
+
 static uint32_t remove_one(struct conn_table *table, const struct tg_tuple *tuple)
 {
     enum conn_direction direction;
     conn_lock_table(table);
     struct conn *conn = conn_find(table, tuple, &direction);
     assert_non_null(conn);
-    uint32_t mapping = conn_remove(table, conn);
+    uint32_t mapping = 0;
+    conn_remove(table, conn, note_mapping, &mapping);
     conn_unlock_table(table);
     return mapping;
 }
@@ -294,9 +300,10 @@ struct released {
     bool is[ROOM];
 };
 
-static void note_release(void *context, uint32_t mapping)
+static void note_release(void *context, struct conn *conn)
 {
     struct released *r = context;
+    uint32_t mapping = conn->mapping;
     assert_true(mapping < ROOM && !r->is[mapping]);
     r->is[mapping] = true;
     r->count++;
