@@ -164,7 +164,15 @@ static struct tg_policy *policy_of(int i)
     for (int n = i % 9; n > 0; n--)
         add_rule(policy, TG_DROP, GUEST, NONE, 0, 0);
     add_forward(policy, TG_PROTO_UDP, 8080, 1, "192.168.1.50", 80, 1);
-    add_rule(policy, TG_ACCEPT, LAN, WAN, 0, 0);
+    /* counted in every way, and never too many */
+    uint32_t number;
+    must(policy_add_limit(policy, &(struct policy_limit){1000000, 3600, 1000000, i % 2}, &number));
+    struct policy_rule rule = *policy_rule(policy, add_rule(policy, TG_DROP, GUEST, NONE, 0, 0));
+    rule.statement = add_statement(policy, TG_STATEMENT_ALLOW);
+    rule.action = TG_ACCEPT;
+    rule.zone_in = LAN;
+    rule.when = (struct policy_when){.limit = number + 1, .max = 2 * ROOM, .max_per_source = i % 3 == 0};
+    must(policy_add_rule(policy, &rule));
     return policy;
 }
 
@@ -266,11 +274,92 @@ TEST(a_connection_begun_by_all_at_once)
     close_house(&h);
 }
 
+/* Connections come and go by all workers, and the rules that count them are loaded again and again: in the end none is
+ * counted that is gone. */
+static void *come_and_go(void *context)
+{
+    struct worker_thread *t = context;
+    for (int round = 0; round < 4000; round++) {
+        if (round % TOGETHER == 0)
+            pthread_barrier_wait(&t->world->together);
+        t->now = atomic_fetch_add(&t->world->clock, 50 * MILLISECOND) + random32(&t->seed) % 100 * MILLISECOND;
+        char ends[80];
+        struct tg_verdict verdict;
+        uint32_t r = random32(&t->seed);
+        snprintf(ends, sizeof ends, "[fd00:1::%x]:%u > [2001:db8:9::7]:53", 2 + r % 4, 1000 + r / 4 % 2000);
+        struct bytes b = udp(ends, 20);
+        judge_one(t, LAN, &b, &verdict, false);
+        DEMAND(t->world, verdict.action == TG_ACCEPT || verdict.reason == TG_REASON_DEFAULT ||
+                             verdict.reason == TG_REASON_LIMIT);
+    }
+    atomic_fetch_sub(&t->world->running, 1);
+    return NULL;
+}
+
+TEST(nothing_is_counted_that_is_gone)
+{
+    enum { MOST = 60 };
+    struct tg_policy *policies[2];
+    for (int i = 0; i < 2; i++) {
+        policies[i] = new_policy(true);
+        struct policy_rule rule = *policy_rule(policies[i], add_rule(policies[i], TG_DROP, GUEST, NONE, 0, 0));
+        rule.statement = add_statement(policies[i], TG_STATEMENT_ALLOW);
+        rule.action = TG_ACCEPT;
+        rule.zone_in = LAN;
+        rule.when = (struct policy_when){.max = MOST, .max_per_source = true};
+        must(policy_add_rule(policies[i], &rule));
+        must(policy_seal(policies[i]));
+    }
+    struct house h = open_house(policies[0], ROOM, WORKERS);
+    static struct world world;
+    memset(&world, 0, sizeof world);
+    world.house = &h;
+    atomic_store(&world.running, WORKERS);
+    atomic_store(&world.clock, START);
+    assert_int_equal(pthread_barrier_init(&world.together, NULL, WORKERS), 0);
+    struct worker_thread threads[WORKERS];
+    for (unsigned i = 0; i < WORKERS; i++) {
+        threads[i] = (struct worker_thread){.world = &world, .number = i, .seed = 7 + i};
+        assert_int_equal(pthread_create(&threads[i].thread, NULL, come_and_go, &threads[i]), 0);
+    }
+    for (unsigned i = 0; atomic_load(&world.running) > 0; i++)
+        must(tg_engine_load(h.engine, policies[i / 3 % 2], h.network)); /* each three times in a row */
+    for (unsigned i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_join(threads[i].thread, NULL), 0);
+    pthread_barrier_destroy(&world.together);
+    assert_int_equal(atomic_load(&world.failed_at), 0);
+
+    struct worker_thread alone = {.world = &world, .seed = 1, .now = atomic_load(&world.clock) + 200 * TG_SECOND};
+    unsigned let_in[4] = {0};
+    must(tg_engine_load(h.engine, policies[1], h.network));
+    for (unsigned i = 0; i < 4; i++) { /* what is over goes */
+        struct bytes b = udp("192.168.2.9:5 > 203.0.113.1:9", 4);
+        struct tg_verdict verdict;
+        judge_one(&alone, GUEST, &b, &verdict, false);
+        alone.now += 3 * TG_SECOND;
+    }
+    assert_int_equal(connections_of(&h), 0);
+    for (unsigned i = 0; i < 4 * (MOST + 9); i++) {
+        char ends[80];
+        struct tg_verdict verdict;
+        snprintf(ends, sizeof ends, "[fd00:1::%x]:%u > [2001:db8:9::7]:53", 2 + i % 4, 1000 + i);
+        struct bytes b = udp(ends, 20);
+        judge_one(&alone, LAN, &b, &verdict, false);
+        let_in[i % 4] += verdict.action == TG_ACCEPT;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(let_in[i], MOST);
+    tg_policy_free(policies[1]);
+    h.policy = policies[0];
+    close_house(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_while_rules_are_loaded),
         cmocka_unit_test(a_connection_begun_by_all_at_once),
+        cmocka_unit_test(nothing_is_counted_that_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
