@@ -35,7 +35,8 @@ struct tg_engine_config {
 };
 
 /* => an engine, or NULL with errno: EINVAL, ENOMEM. All memory that it will ever use is taken here, but for what a
- *    policy has it count and remember (hits; rates, scanners, knocks), which tg_engine_load() takes with each policy */
+ *    policy has it count and remember (hits; rates, scanners, knocks; whom mappings speak to), which tg_engine_load()
+ *    takes with each policy */
 struct tg_engine *tg_engine_new(const struct tg_engine_config *config);
 void tg_engine_free(struct tg_engine *engine);
 

@@ -44,6 +44,7 @@ struct tg_verdict {
     bool log;           /* its statement wants it logged: the first packet of what it decides about */
     bool as_it_stands;  /* a packet that the router itself had already sent out; nothing was done to it */
     uint32_t statement; /* in the policy: the one that decided, or that let the connection begin; or TG_NO_STATEMENT */
+    bool rewritten;     /* the packet's bytes were changed: translated, or another segment size offered */
     enum tg_translation translation;
     struct tg_tuple to; /* what leaves, where translation is not TG_TRANSLATE_NONE */
 };

@@ -1,32 +1,45 @@
 #include "connection/mapping.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "connection/hash.h"
 
 enum { WELL_KNOWN_END = 1024, PORTS = 65536 };
 
+/* For how many remotes a mapping is: all, the ports of one address, or one port. */
+enum level { LEVEL_ALL, LEVEL_ADDRESS, LEVEL_PORT, LEVELS };
+
 struct mapping {
-    struct mapping_key key;
-    uint16_t port;        /* outside */
-    uint32_t uses;        /* 0: free */
-    uint32_t next_inside; /* in the chain of its inside key; of the free list while free */
-    uint32_t next_outside;
+    struct mapping_key key; /* of a peer: that of its mapping, with the remote */
+    uint16_t port;          /* outside */
+    bool is_peer;
+    uint32_t uses;         /* 0: free */
+    uint32_t next_inside;  /* in the chain of its inside key; of the free list while free */
+    uint32_t next_outside; /* in the chain of its outside key; of a peer: its mapping, which it uses */
 };
 
-/* Two chained hashes over one array: by inside, to find a mapping; by outside, to see whether a port is free. */
+/* Two chained hashes over one array: by inside and remote, to find a mapping; by outside and remote, to see whether a
+ * port is free. A mapping for all remotes must also not meet one for a single remote, which is in a chain that nobody
+ * could guess: so those are counted by hash alone. That counts a few too many as met, and only while mappings of both
+ * sorts live: after a load that changed the sort. */
 struct mapping_table {
     struct hash_key hash;
     uint64_t random;
     struct mapping *mappings;
-    uint32_t *inside, *outside; /* first of each chain */
+    uint32_t *inside, *outside;  /* first of each chain */
+    uint32_t *crowd[LEVELS - 1]; /* by outside key of a level: mappings of higher levels */
     uint32_t chains, room;
     uint32_t free, touched;
+    bool has_peers;
 };
+
+enum { CHAIN_ARRAYS = 2 + LEVELS - 1 };
 
 size_t mapping_table_size(uint32_t room)
 {
-    return sizeof(struct mapping_table) + room * (sizeof(struct mapping) + 2 * sizeof(uint32_t));
+    return sizeof(struct mapping_table) + room * (sizeof(struct mapping) + CHAIN_ARRAYS * sizeof(uint32_t));
 }
 
 struct mapping_table *mapping_table_new(uint32_t room, const uint64_t secret[4])
@@ -37,7 +50,10 @@ struct mapping_table *mapping_table_new(uint32_t room, const uint64_t secret[4])
     table->mappings = calloc(room, sizeof *table->mappings);
     table->inside = malloc(room * sizeof *table->inside);
     table->outside = malloc(room * sizeof *table->outside);
-    if (table->mappings == NULL || table->inside == NULL || table->outside == NULL) {
+    for (int i = 0; i < LEVELS - 1; i++)
+        table->crowd[i] = calloc(room, sizeof *table->crowd[i]);
+    if (table->mappings == NULL || table->inside == NULL || table->outside == NULL || table->crowd[0] == NULL ||
+        table->crowd[1] == NULL) {
         mapping_table_free(table);
         return NULL;
     }
@@ -59,7 +75,22 @@ void mapping_table_free(struct mapping_table *table)
     free(table->mappings);
     free(table->inside);
     free(table->outside);
+    for (int i = 0; i < LEVELS - 1; i++)
+        free(table->crowd[i]);
     free(table);
+}
+
+int mapping_table_add_peers(struct mapping_table *table)
+{
+    if (table->has_peers)
+        return 0;
+    struct mapping *more = realloc(table->mappings, 2 * (size_t)table->room * sizeof *more);
+    if (more == NULL)
+        return -ENOMEM;
+    table->mappings = more;
+    table->room *= 2;
+    table->has_peers = true;
+    return 0;
 }
 
 uint32_t mapping_random(struct mapping_table *table, uint32_t bound)
@@ -67,80 +98,148 @@ uint32_t mapping_random(struct mapping_table *table, uint32_t bound)
     return (uint32_t)((hash_mix(&table->random) >> 32) * bound >> 32);
 }
 
-static uint32_t chain_of(const struct mapping_table *table, uint32_t a, uint32_t b, uint16_t port, uint8_t proto)
+uint32_t mapping_pair(const struct mapping_table *table, uint32_t inside, uint32_t bound)
 {
-    uint64_t sum = table->hash.k[0] + hash_pair(&table->hash, 1, a, b) +
-                   hash_pair(&table->hash, 3, (uint32_t)port << 8 | proto, 0);
+    uint64_t sum = table->hash.k[9] + (table->hash.k[10] + inside) * table->hash.k[7];
+    return (uint32_t)((sum >> 32) * bound >> 32);
+}
+
+/* ---- finding ---- */
+
+static enum level level_of(const struct mapping_key *key)
+{
+    return key->remote == 0 ? LEVEL_ALL : key->remote_port == 0 ? LEVEL_ADDRESS : LEVEL_PORT;
+}
+
+static uint32_t chain_of(const struct mapping_table *table, uint32_t a, uint32_t b, uint16_t port,
+                         const struct mapping_key *key, enum level level)
+{
+    uint64_t sum = table->hash.k[0] + hash_pair(&table->hash, 1, a, b);
+    sum += hash_pair(&table->hash, 3, (uint32_t)port << 8 | key->proto, level >= LEVEL_ADDRESS ? key->remote : 0);
+    sum += hash_pair(&table->hash, 5, level == LEVEL_PORT ? key->remote_port : 0, 0);
     return (uint32_t)((sum >> 32) * table->chains >> 32);
 }
 
-static uint32_t *inside_chain(struct mapping_table *table, const struct mapping_key *key)
+static uint32_t inside_chain(const struct mapping_table *table, const struct mapping_key *key)
 {
-    return &table->inside[chain_of(table, key->inside, key->outside, key->port, key->proto)];
+    return chain_of(table, key->inside, key->outside, key->port, key, level_of(key));
 }
 
-static uint32_t *outside_chain(struct mapping_table *table, const struct mapping_key *key, uint16_t port)
+static uint32_t outside_chain(const struct mapping_table *table, const struct mapping_key *key, uint16_t port,
+                              enum level level)
 {
-    return &table->outside[chain_of(table, key->outside, 0, port, key->proto)];
+    return chain_of(table, key->outside, 0, port, key, level);
 }
 
-static uint32_t find(struct mapping_table *table, const struct mapping_key *key)
+static bool is_key(const struct mapping_key *a, const struct mapping_key *b)
 {
-    uint32_t i = *inside_chain(table, key);
-    for (; i != MAPPING_NONE; i = table->mappings[i].next_inside) {
-        const struct mapping_key *k = &table->mappings[i].key;
-        if (k->inside == key->inside && k->outside == key->outside && k->port == key->port && k->proto == key->proto)
+    return a->inside == b->inside && a->outside == b->outside && a->port == b->port && a->proto == b->proto &&
+           a->remote == b->remote && a->remote_port == b->remote_port;
+}
+
+static uint32_t find(const struct mapping_table *table, const struct mapping_key *key, bool is_peer)
+{
+    uint32_t i = table->inside[inside_chain(table, key)];
+    while (i != MAPPING_NONE && !(table->mappings[i].is_peer == is_peer && is_key(&table->mappings[i].key, key)))
+        i = table->mappings[i].next_inside;
+    return i;
+}
+
+/* The mapping of a level that has an outside port, for the remote in `key` as far as the level tells remotes apart. */
+static uint32_t find_outside(const struct mapping_table *table, const struct mapping_key *key, uint16_t port,
+                             enum level level)
+{
+    uint32_t i = table->outside[outside_chain(table, key, port, level)];
+    for (; i != MAPPING_NONE; i = table->mappings[i].next_outside) {
+        const struct mapping *m = &table->mappings[i];
+        if (m->port == port && m->key.outside == key->outside && m->key.proto == key->proto &&
+            level_of(&m->key) == level && (level == LEVEL_ALL || m->key.remote == key->remote) &&
+            (level != LEVEL_PORT || m->key.remote_port == key->remote_port))
             break;
     }
     return i;
 }
 
-static bool is_mapped(struct mapping_table *table, const struct mapping_key *key, uint16_t port)
+static struct mapping_key peer_key(const struct mapping *mapping, uint32_t remote)
 {
-    uint32_t i = *outside_chain(table, key, port);
-    for (; i != MAPPING_NONE; i = table->mappings[i].next_outside) {
-        const struct mapping *m = &table->mappings[i];
-        if (m->port == port && m->key.outside == key->outside && m->key.proto == key->proto)
-            return true;
-    }
-    return false;
+    struct mapping_key key = mapping->key;
+    key.remote = remote;
+    return key;
 }
 
-struct choice {
-    struct mapping_table *table;
+uint32_t mapping_find(struct mapping_table *table, uint32_t outside, uint16_t port, uint8_t proto, uint32_t remote,
+                      bool only_peers, struct mapping_key *key)
+{
+    const struct mapping_key wanted = {.outside = outside, .proto = proto, .remote = remote};
+    uint32_t i = find_outside(table, &wanted, port, LEVEL_ALL);
+    if (i != MAPPING_NONE && only_peers) {
+        struct mapping_key peer = peer_key(&table->mappings[i], remote);
+        if (find(table, &peer, true) == MAPPING_NONE)
+            i = MAPPING_NONE;
+    }
+    if (i == MAPPING_NONE)
+        i = find_outside(table, &wanted, port, LEVEL_ADDRESS);
+    if (i != MAPPING_NONE)
+        *key = table->mappings[i].key;
+    return i;
+}
+
+/* ---- choosing a port ---- */
+
+struct search {
+    const struct mapping_table *table;
     const struct mapping_key *key;
-    mapping_taken_fn *taken;
-    void *context;
+    const struct mapping_choice *choice;
 };
 
-static bool is_free(const struct choice *c, uint32_t port)
+static bool is_mapped(const struct search *s, uint16_t port)
 {
-    return !is_mapped(c->table, c->key, (uint16_t)port) && !c->taken(c->context, (uint16_t)port);
+    enum level own = level_of(s->key);
+    for (enum level level = LEVEL_ALL; level <= own; level++)
+        if (find_outside(s->table, s->key, port, level) != MAPPING_NONE)
+            return true;
+    return own < LEVEL_PORT && s->table->crowd[own][outside_chain(s->table, s->key, port, own)] != 0;
+}
+
+static bool is_free(const struct search *s, uint32_t port)
+{
+    const struct mapping_choice *c = s->choice;
+    return !is_mapped(s, (uint16_t)port) && !(c->taken != NULL && c->taken(c->context, (uint16_t)port));
 }
 
 /* Any free port of `count` ones from `first` on, each `step` from the last; started at random.
  * => the port, or PORTS if there is none */
-static uint32_t search(const struct choice *c, uint32_t first, uint32_t count, uint32_t step)
+static uint32_t search(struct mapping_table *table, const struct search *s, uint32_t first, uint32_t count,
+                       uint32_t step)
 {
-    uint32_t start = mapping_random(c->table, count);
+    uint32_t start = mapping_random(table, count);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t port = first + (start + i) % count * step;
-        if (port != 0 && is_free(c, port))
+        if (port != 0 && is_free(s, port))
             return port;
     }
     return PORTS;
 }
 
-static uint32_t choose(const struct choice *c)
+static uint32_t choose(struct mapping_table *table, const struct search *s)
 {
-    uint32_t wanted = c->key->port;
-    if (is_free(c, wanted))
+    const struct mapping_choice *c = s->choice;
+    uint32_t wanted = s->key->port, first = c->first, end = (uint32_t)c->last + 1;
+    bool is_within = first <= wanted && wanted < end;
+    if ((is_within || c->keep != MAPPING_KEEP_WITHIN) && is_free(s, wanted))
         return wanted;
-    uint32_t first = wanted < WELL_KNOWN_END ? 0 : WELL_KNOWN_END,
-             end = wanted < WELL_KNOWN_END ? WELL_KNOWN_END : PORTS;
-    uint32_t port = search(c, first + (wanted & 1), (end - first) / 2, 2);
-    return port != PORTS ? port : search(c, first, end - first, 1);
+    if (c->keep == MAPPING_KEEP_ALWAYS)
+        return PORTS;
+    if (wanted < WELL_KNOWN_END && first < WELL_KNOWN_END && end > WELL_KNOWN_END)
+        end = WELL_KNOWN_END;
+    else if (wanted >= WELL_KNOWN_END && first < WELL_KNOWN_END && end > WELL_KNOWN_END)
+        first = WELL_KNOWN_END;
+    uint32_t alike = first + ((first ^ wanted) & 1);
+    uint32_t port = search(table, s, alike, alike < end ? (end - alike + 1) / 2 : 0, 2);
+    return port != PORTS ? port : search(table, s, first, end - first, 1);
 }
+
+/* ---- making and ending ---- */
 
 static uint32_t take(struct mapping_table *table)
 {
@@ -152,23 +251,77 @@ static uint32_t take(struct mapping_table *table)
     return i;
 }
 
-uint32_t mapping_use(struct mapping_table *table, const struct mapping_key *key, mapping_taken_fn *taken, void *context,
+/* Count a mapping among those that lower levels must not meet, or no longer. */
+static void count_crowd(struct mapping_table *table, const struct mapping *m, uint32_t change)
+{
+    enum level own = level_of(&m->key);
+    for (enum level level = LEVEL_ALL; level < own; level++)
+        table->crowd[level][outside_chain(table, &m->key, m->port, level)] += change;
+}
+
+static void link_inside(struct mapping_table *table, uint32_t number)
+{
+    uint32_t *first = &table->inside[inside_chain(table, &table->mappings[number].key)];
+    table->mappings[number].next_inside = *first;
+    *first = number;
+}
+
+uint32_t mapping_use(struct mapping_table *table, const struct mapping_key *key, const struct mapping_choice *choice,
                      uint16_t *port)
 {
-    uint32_t i = find(table, key);
+    uint32_t i = find(table, key, false);
     if (i != MAPPING_NONE) {
+        if (choice->keep == MAPPING_KEEP_ALWAYS && table->mappings[i].port != key->port)
+            return MAPPING_NONE;
         table->mappings[i].uses++;
         *port = table->mappings[i].port;
         return i;
     }
-    uint32_t chosen = choose(&(struct choice){table, key, taken, context});
+    uint32_t chosen = choose(table, &(struct search){table, key, choice});
     if (chosen == PORTS || (i = take(table)) == MAPPING_NONE)
         return MAPPING_NONE;
-    uint32_t *inside = inside_chain(table, key), *outside = outside_chain(table, key, (uint16_t)chosen);
-    table->mappings[i] = (struct mapping){*key, (uint16_t)chosen, 1, *inside, *outside};
-    *inside = *outside = i;
+    uint32_t *outside = &table->outside[outside_chain(table, key, (uint16_t)chosen, level_of(key))];
+    table->mappings[i] = (struct mapping){.key = *key, .port = (uint16_t)chosen, .uses = 1, .next_outside = *outside};
+    *outside = i;
+    link_inside(table, i);
+    count_crowd(table, &table->mappings[i], 1);
     *port = (uint16_t)chosen;
     return i;
+}
+
+uint32_t mapping_note_peer(struct mapping_table *table, uint32_t number, uint32_t remote)
+{
+    struct mapping *m = &table->mappings[number];
+    if (!table->has_peers || level_of(&m->key) != LEVEL_ALL)
+        return number;
+    struct mapping_key key = peer_key(m, remote);
+    uint32_t peer = find(table, &key, true);
+    if (peer != MAPPING_NONE) {
+        table->mappings[peer].uses++;
+        m->uses--; /* the peer uses it */
+        return peer;
+    }
+    if ((peer = take(table)) == MAPPING_NONE)
+        return number;
+    table->mappings[peer] =
+        (struct mapping){.key = key, .port = m->port, .is_peer = true, .uses = 1, .next_outside = number};
+    link_inside(table, peer);
+    return peer;
+}
+
+void mapping_hold(struct mapping_table *table, uint32_t number)
+{
+    table->mappings[number].uses++;
+}
+
+static void unlink_outside(struct mapping_table *table, uint32_t number)
+{
+    struct mapping *m = &table->mappings[number];
+    uint32_t *link = &table->outside[outside_chain(table, &m->key, m->port, level_of(&m->key))];
+    while (*link != number)
+        link = &table->mappings[*link].next_outside;
+    *link = m->next_outside;
+    count_crowd(table, m, UINT32_MAX);
 }
 
 void mapping_release(struct mapping_table *table, uint32_t number)
@@ -176,14 +329,14 @@ void mapping_release(struct mapping_table *table, uint32_t number)
     struct mapping *m = &table->mappings[number];
     if (--m->uses != 0)
         return;
-    uint32_t *link = inside_chain(table, &m->key);
+    uint32_t *link = &table->inside[inside_chain(table, &m->key)];
     while (*link != number)
         link = &table->mappings[*link].next_inside;
     *link = m->next_inside;
-    link = outside_chain(table, &m->key, m->port);
-    while (*link != number)
-        link = &table->mappings[*link].next_outside;
-    *link = m->next_outside;
     m->next_inside = table->free;
     table->free = number;
+    if (m->is_peer)
+        mapping_release(table, m->next_outside);
+    else
+        unlink_outside(table, number);
 }

@@ -40,6 +40,7 @@ enum {
     CONN_DESTINATION = 0x02, /* the original direction's destination is translated */
     CONN_SOURCE = 0x04,      /* and its source */
     CONN_HALVES = 0x08,      /* source and destination address are translated: it can be found half translated, too */
+    CONN_ADMITTED = 0x20,    /* begun by a stranger whom a mapping let in */
     CONN_METERED = 0x10,     /* counted among the living of its statement (meter.h) */
 };
 

@@ -56,11 +56,12 @@ static const uint8_t machine[TCP_STATES][2][EVENTS] = {
     [TCP_CLOSING] = {{STAY, STAY, TCP_CLOSING, TCP_CLOSING}, {STAY, STAY, TCP_CLOSING, TCP_CLOSING}},
     [TCP_TIME_WAIT] = {{BEGIN, STAY, TCP_TIME_WAIT, TCP_TIME_WAIT}, {BEGIN, STAY, TCP_TIME_WAIT, TCP_TIME_WAIT}},
     [TCP_RESET] = {{BEGIN, STAY, TCP_RESET, TCP_RESET}, {BEGIN, STAY, TCP_RESET, TCP_RESET}},
+    [TCP_PICKED_UP] = {{STAY, STAY, TCP_FIN_ORIGINAL, TCP_PICKED_UP}, {STAY, STAY, TCP_FIN_REPLY, TCP_ESTABLISHED}},
 };
 
 /* The scale byte of a side: whether its SYN carried the option, and the shift. Windows are scaled only if both SYNs
- * did. */
-enum { SCALE_OFFERED = 0x80, SCALE_SHIFT = 0x0f };
+ * did. SCALE_UNKNOWN, of both: the SYNs were not seen. */
+enum { SCALE_OFFERED = 0x80, SCALE_UNKNOWN = 0x40, SCALE_SHIFT = 0x0f };
 
 enum { LARGEST_WINDOW = 1 << 30 }; /* RFC 7323 2.3 */
 
@@ -100,6 +101,20 @@ void tcp_open(struct conn *conn, const struct tg_packet *packet)
         packet->tcp.seq + 1; /* the SYN itself: what an answer must acknowledge at least */
     conn->side[CONN_REPLY] = (struct conn_side){0};
     conn->scale[CONN_REPLY] = 0;
+}
+
+bool tcp_is_going_on(const struct tg_packet *packet)
+{
+    return (packet->tcp.flags & (TG_TCP_SYN | TG_TCP_RST | TG_TCP_ACK)) == TG_TCP_ACK;
+}
+
+void tcp_pick_up(struct conn *conn, const struct tg_packet *packet)
+{
+    conn->state = packet->tcp.flags & TG_TCP_FIN ? TCP_FIN_ORIGINAL : TCP_PICKED_UP;
+    conn->scale[CONN_ORIGINAL] = conn->scale[CONN_REPLY] = SCALE_UNKNOWN;
+    /* of the other side is known what this one has had from it, and what it may have acknowledged */
+    conn->side[CONN_ORIGINAL] = (struct conn_side){.end = end_of(packet), .acked = packet->tcp.ack};
+    conn->side[CONN_REPLY] = (struct conn_side){.end = packet->tcp.ack, .acked = packet->tcp.seq};
 }
 
 /* The other side begins with this answer. */
@@ -225,7 +240,8 @@ enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, 
         return follow_repeated_answer(conn, packet);
     if ((packet->tcp.flags & TG_TCP_SYN) && next == STAY)
         return TCP_TOLERATE;
-    if (!is_in_window(&conn->side[direction], &conn->side[!direction], packet))
+    bool has_windows = !(conn->scale[direction] & SCALE_UNKNOWN);
+    if (has_windows && !is_in_window(&conn->side[direction], &conn->side[!direction], packet))
         return TCP_REFUSE;
     learn(conn, direction, packet);
     if (next != STAY)
@@ -248,6 +264,7 @@ const char *tcp_state_name(enum tcp_state state)
         [TCP_CLOSING] = "closing",
         [TCP_TIME_WAIT] = "time-wait",
         [TCP_RESET] = "reset",
+        [TCP_PICKED_UP] = "picked-up",
     };
     return names[state];
 }

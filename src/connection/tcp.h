@@ -34,6 +34,7 @@ enum tcp_state {
     TCP_CLOSING,      /* both have; not all acknowledged */
     TCP_TIME_WAIT,    /* all is said and acknowledged */
     TCP_RESET,        /* a reset that counted has passed */
+    TCP_PICKED_UP,    /* begun unseen; only the side that was heard first has been heard */
     TCP_STATES
 };
 
@@ -49,6 +50,15 @@ bool tcp_is_opening(const struct tg_packet *packet);
 
 /* The first segment of a new connection, which tcp_is_opening(). */
 void tcp_open(struct conn *conn, const struct tg_packet *packet);
+
+/* Whether a segment may be one of a connection that was begun unseen: neither a SYN nor a reset. */
+bool tcp_is_going_on(const struct tg_packet *packet);
+
+/* The first segment, which tcp_is_going_on(), of a connection that is picked up in the middle. Its sender counts as the
+ * beginner. The scale of windows was said in the SYNs and is not known, so none is checked, as long as the connection
+ * lives (RFC 6092 REC-32); a reset must be exact as ever, by what has been seen since. Until the other side has been
+ * heard it is TCP_PICKED_UP and no more than opening: anybody can send one segment. */
+void tcp_pick_up(struct conn *conn, const struct tg_packet *packet);
 
 /* A segment on a known connection, which the caller holds. Its state changes only with TCP_PASS. */
 enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet);

@@ -18,8 +18,9 @@ static uint16_t forwarded_port(const struct policy_forward *forward, uint16_t po
     return (uint16_t)(forward->in.first + (port - forward->ext.first));
 }
 
-/* Zones, forward and rules. `key` has tuple, kind and ICMP type, zone_in, and zone_out where the driver knows it. */
-static void decide(const struct passage *p, struct policy_key *key, struct decision *d)
+/* Zones, forward and rules. `key` has tuple, kind and ICMP type, zone_in, and zone_out where the driver knows it.
+ * `conn` is the connection, held, if it has begun already. */
+static void decide(const struct passage *p, struct policy_key *key, const struct conn *conn, struct decision *d)
 {
     const struct tg_policy *policy = p->load->policy;
     const struct tg_network *network = p->load->network;
@@ -30,7 +31,11 @@ static void decide(const struct passage *p, struct policy_key *key, struct decis
     if (key->tuple->family == TG_IPV4 && key->kind != TG_TRANSPORT_NOTICE && key->zone_in != TG_ZONE_ROUTER)
         key->forward = policy_find_forward(policy, network, key, &d->is_hairpin, p->step, p->context, p->verdict);
     d->is_redirected = key->forward != POLICY_NONE;
-    if (key->forward != POLICY_NONE) {
+    d->is_admitted = filter_admits(p, key, conn, d);
+    if (d->is_admitted) {
+        key->forward = POLICY_NONE; /* of an exposed host, which gets what nothing else takes */
+        key->zone_out = TG_ZONE_NONE;
+    } else if (key->forward != POLICY_NONE) {
         const struct policy_forward *forward = policy_forward(policy, key->forward);
         d->inside.dst = forward->host;
         if (tg_proto_has_ports(d->inside.proto))
@@ -44,7 +49,7 @@ static void decide(const struct passage *p, struct policy_key *key, struct decis
 
     key->tuple = &d->inside;
     const struct policy_rule *rule = policy_match(policy, key, p->step, p->context, p->verdict);
-    d->action = rule != NULL ? rule->action : policy_default(policy);
+    d->action = rule != NULL ? rule->action : d->is_admitted ? TG_ACCEPT : policy_default(policy);
     d->statement = rule != NULL ? rule->statement : TG_NO_STATEMENT;
     d->is_forward = rule != NULL && tg_policy_statement(policy, rule->statement)->kind == TG_STATEMENT_FORWARD;
 }
@@ -91,7 +96,11 @@ static struct conn *enter(struct passage *p, const struct decision *d, struct tg
     conn->zone[CONN_REPLY] = d->zone_out;
     conn->generation = p->load->generation;
     conn->statement = d->statement;
-    if (conn->proto == TG_PROTO_TCP)
+    if (d->is_admitted)
+        conn->flags |= CONN_ADMITTED;
+    if (is_picked_up(p->packet))
+        tcp_pick_up(conn, p->packet);
+    else if (conn->proto == TG_PROTO_TCP)
         tcp_open(conn, p->packet);
     conn_refresh(conn, p->tick, timer_of(p, conn));
     memory_enter(p->load, conn);
@@ -120,7 +129,7 @@ static void write_translation(struct passage *p, const struct tg_tuple *out)
 static enum tg_reason reason_of(const struct decision *d)
 {
     if (d->statement == TG_NO_STATEMENT)
-        return TG_REASON_DEFAULT;
+        return d->is_admitted ? TG_REASON_RELATED : TG_REASON_DEFAULT;
     return d->is_forward ? TG_REASON_FORWARD : TG_REASON_RULE;
 }
 
@@ -147,12 +156,16 @@ static void begin(struct passage *p, const struct decision *d)
     }
     conn = enter(p, d, &out);
     conn_unlock_table(table);
+    if (conn == NULL && is_picked_up(p->packet)) { /* it cannot go on as it was */
+        conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return;
+    }
     if (conn == NULL) {
         conclude(p, TG_DROP, TG_REASON_LIMIT, TG_STATE_NEW, TG_NO_STATEMENT);
         return;
     }
     conn_unlock(conn);
-    conclude_new(p, TG_ACCEPT, TG_STATE_NEW, d);
+    conclude_new(p, TG_ACCEPT, reason_of(d) == TG_REASON_RELATED ? TG_STATE_RELATED : TG_STATE_NEW, d);
     write_translation(p, &out);
 }
 
@@ -173,10 +186,12 @@ static bool is_notice(const struct passage *p)
     return p->packet->kind == TG_TRANSPORT_NOTICE || p->packet->kind == TG_TRANSPORT_ERROR;
 }
 
-static bool can_begin(const struct tg_packet *packet)
+static bool can_begin(const struct passage *p)
 {
+    const struct tg_packet *packet = p->packet;
     switch (packet->kind) {
-    case TG_TRANSPORT_TCP: return tcp_is_opening(packet);
+    case TG_TRANSPORT_TCP:
+        return tcp_is_opening(packet) || (policy_has_pickup(p->load->policy) && tcp_is_going_on(packet));
     case TG_TRANSPORT_QUERY: return !packet->icmp.is_answer;
     default: return true;
     }
@@ -199,7 +214,7 @@ void judge_new(struct passage *p)
         conclude(p, TG_DROP, TG_REASON_SPOOFED, TG_STATE_INVALID, TG_NO_STATEMENT);
         return;
     }
-    if (!can_begin(p->packet)) {
+    if (!can_begin(p)) {
         conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
         return;
     }
@@ -221,7 +236,7 @@ void judge_new(struct passage *p)
     struct policy_key key = came;
     if (memory_refuses(p, &came))
         return;
-    decide(p, &key, &d);
+    decide(p, &key, NULL, &d);
     if (memory_notes(p, &came, d.action != TG_ACCEPT))
         return;
     if (d.action != TG_ACCEPT)
@@ -239,7 +254,6 @@ bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *acti
     struct tg_verdict aside = *p->verdict;
     struct passage silent = *p;
     struct decision d;
-    struct tg_addr source;
     struct policy_key key = {
         .tuple = &original,
         .kind = is_query ? TG_TRANSPORT_QUERY : p->packet->kind,
@@ -255,16 +269,12 @@ bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *acti
     };
     silent.step = NULL; /* an old judgement repeated is no step of this packet's */
     silent.verdict = &aside;
-    decide(&silent, &key, &d);
+    decide(&silent, &key, conn, &d);
     *action = d.action;
     *statement = d.statement;
     if (d.action != TG_ACCEPT || !tg_addr_equal(d.inside.dst, out.dst) || d.inside.dport != out.dport)
         return false;
-    if (!source_address(&silent, &d, &source))
-        return false;
-    bool is_translated = !tg_addr_equal(original.src, out.src);
-    if (is_translated ? !tg_network_is_own(p->load->network, d.zone_out, TG_IPV4, out.src)
-                      : !tg_addr_equal(original.src, source))
+    if (!is_source_right(&silent, &d, out.src))
         return false;
     memory_leave(p->load, conn);
     conn->generation = p->load->generation;

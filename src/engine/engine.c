@@ -106,7 +106,7 @@ int tg_engine_load(struct tg_engine *engine, const struct tg_policy *policy, con
         .needs_mac = tg_policy_needs_mac(policy),
     };
     bool same = old != NULL && old->policy == policy;
-    if (fill_load(engine, load, same ? old : NULL) != 0) {
+    if (fill_load(engine, load, same ? old : NULL) != 0 || filter_prepare(engine, policy) != 0) {
         free_load(load);
         return -ENOMEM;
     }

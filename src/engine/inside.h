@@ -3,7 +3,9 @@
  *   engine.c  life, loading, counters
  *   judge.c   the way of a packet, and what belongs to a known connection
  *   begin.c   what begins a connection: forward and rule
+ *   filter.c  strangers that a mapping lets in
  *   source.c  the source that it leaves with
+ *   clamp.c   the segment size that TCP agrees on
  *   memory.c  limits, scanners and knocks
  *   error.c   ICMP errors, and finding the connection that they speak of
  *
@@ -101,17 +103,42 @@ struct decision {
     bool is_forward;    /* decided by a forward statement */
     bool is_hairpin;
     bool is_redirected;     /* a forward has taken it: `inside` has another destination than the packet */
+    bool is_admitted;       /* a mapping has, that is open to its source */
     struct tg_tuple inside; /* the packet as the device that gets it will see it, but for the source */
     uint8_t zone_in, zone_out;
 };
+
+/* source.c: whether a packet, of no connection that is known, is of one that was begun unseen: it can only go on as it
+ * was. */
+bool is_picked_up(const struct tg_packet *packet);
 
 /* source.c: the address that a connection leaves with.
  * => false if it must be translated and there is no address to translate it to */
 bool source_address(const struct passage *p, const struct decision *d, struct tg_addr *source);
 
+/* source.c: whether a connection whose source is `source` now may go on with it. */
+bool is_source_right(const struct passage *p, const struct decision *d, struct tg_addr source);
+
 /* source.c: how the packet leaves; the caller holds the table.
  * => false if there is no port, or no address */
 bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping);
+
+/* filter.c: whether a packet that begins something is for a mapping that lets its source in; or, where `conn` is one
+ * that began so, whether it still could. `key` is the packet as it came. The caller holds `conn` or nothing.
+ * => true with the inside address and port in d->inside */
+bool filter_admits(const struct passage *p, const struct policy_key *key, const struct conn *conn, struct decision *d);
+
+/* filter.c: the mapping that has admitted the packet; one more connection uses it. The caller holds the table.
+ * => false if it is gone */
+bool filter_hold(const struct passage *p, const struct decision *d, uint32_t *mapping);
+
+/* filter.c: room for whom mappings speak to, where the policy wants that known.
+ * => 0, or -ENOMEM */
+int filter_prepare(struct tg_engine *engine, const struct tg_policy *policy);
+
+/* clamp.c: lower the segment size that an accepted packet offers to what its zones carry.
+ * => true if its bytes were changed */
+bool clamp_mss(const struct passage *p);
 
 /* begin.c: a packet that belongs to no connection. */
 void judge_new(struct passage *p);

@@ -265,6 +265,8 @@ static void pass(struct passage *p, enum tg_decoded decoded)
     p->load = atomic_load(&p->engine->load);
     sweep(p);
     judge(p, decoded);
+    bool is_clamped = clamp_mss(p);
+    p->verdict->rewritten = is_clamped || p->verdict->translation != TG_TRANSLATE_NONE;
     count(p);
     atomic_store_explicit(&w->at, 0, memory_order_release);
 }

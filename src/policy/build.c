@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/inside.h"
+#include "policy/ranges.h"
 
 /* Make room for one more of `size` bytes.
  * => 0, or -ENOMEM */
@@ -150,51 +151,10 @@ int policy_add_statement(struct tg_policy *policy, const struct tg_statement *st
     return 0;
 }
 
-static int compare_v4(const void *a, const void *b)
-{
-    const struct v4_range *x = a, *y = b;
-    return x->first < y->first ? -1 : x->first > y->first;
-}
-
-static int compare_v6(const void *a, const void *b)
-{
-    const struct v6_range *x = a, *y = b;
-    return tg_addr_compare(x->first, y->first);
-}
-
 static int compare_ports(const void *a, const void *b)
 {
     const struct policy_ports *x = a, *y = b;
     return x->first < y->first ? -1 : x->first > y->first;
-}
-
-/* Sort, then join what overlaps or touches. */
-static void tidy_v4(struct address_set *set)
-{
-    size_t kept = 0;
-    qsort(set->v4, set->v4_count, sizeof *set->v4, compare_v4);
-    for (size_t i = 1; i < set->v4_count; i++) {
-        struct v4_range *last = &set->v4[kept], next = set->v4[i];
-        if (last->last != UINT32_MAX && next.first > last->last + 1)
-            set->v4[++kept] = next;
-        else if (next.last > last->last)
-            last->last = next.last;
-    }
-    set->v4_count = set->v4_count == 0 ? 0 : kept + 1;
-}
-
-static void tidy_v6(struct address_set *set)
-{
-    size_t kept = 0;
-    qsort(set->v6, set->v6_count, sizeof *set->v6, compare_v6);
-    for (size_t i = 1; i < set->v6_count; i++) {
-        struct v6_range *last = &set->v6[kept], next = set->v6[i];
-        if (tg_addr_compare(next.first, last->last) > 0)
-            set->v6[++kept] = next;
-        else if (tg_addr_compare(next.last, last->last) > 0)
-            last->last = next.last;
-    }
-    set->v6_count = set->v6_count == 0 ? 0 : kept + 1;
 }
 
 /* => 0, or -ENOMEM */
@@ -215,24 +175,20 @@ static int index_v4(struct address_set *set)
     return 0;
 }
 
-int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number)
+int policy_add_ranges(struct tg_policy *policy, const struct policy_v4_range *v4, size_t v4_count,
+                      const struct policy_v6_range *v6, size_t v6_count, uint32_t *number)
 {
-    struct address_set set = {0};
-    size_t v4 = 0;
-    for (size_t i = 0; i < count; i++)
-        v4 += ranges[i].family == TG_IPV4;
-    set.v4 = calloc(v4 + 1, sizeof *set.v4);
-    set.v6 = calloc(count - v4 + 1, sizeof *set.v6);
+    struct address_set set = {.v4_count = v4_count, .v6_count = v6_count};
+    set.v4 = calloc(v4_count + 1, sizeof *set.v4);
+    set.v6 = calloc(v6_count + 1, sizeof *set.v6);
     if (set.v4 == NULL || set.v6 == NULL)
         goto fail;
-    for (size_t i = 0; i < count; i++) {
-        if (ranges[i].family == TG_IPV4)
-            set.v4[set.v4_count++] = (struct v4_range){(uint32_t)ranges[i].first.lo, (uint32_t)ranges[i].last.lo};
-        else
-            set.v6[set.v6_count++] = (struct v6_range){ranges[i].first, ranges[i].last};
-    }
-    tidy_v4(&set);
-    tidy_v6(&set);
+    if (v4_count != 0)
+        memcpy(set.v4, v4, v4_count * sizeof *v4);
+    if (v6_count != 0)
+        memcpy(set.v6, v6, v6_count * sizeof *v6);
+    set.v4_count = ranges_tidy_v4(set.v4, v4_count);
+    set.v6_count = ranges_tidy_v6(set.v6, v6_count);
     if (index_v4(&set) != 0 || APPEND(policy->address_sets, set) != 0)
         goto fail;
     *number = (uint32_t)(policy->address_sets.count - 1);
@@ -242,6 +198,25 @@ fail:
     free(set.v6);
     free(set.v4_index);
     return -ENOMEM;
+}
+
+int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number)
+{
+    struct policy_v4_range *v4 = calloc(count + 1, sizeof *v4);
+    struct policy_v6_range *v6 = calloc(count + 1, sizeof *v6);
+    size_t v4_count = 0, v6_count = 0;
+    int error = v4 == NULL || v6 == NULL ? -ENOMEM : 0;
+    for (size_t i = 0; error == 0 && i < count; i++) {
+        if (ranges[i].family == TG_IPV4)
+            v4[v4_count++] = (struct policy_v4_range){(uint32_t)ranges[i].first.lo, (uint32_t)ranges[i].last.lo};
+        else
+            v6[v6_count++] = (struct policy_v6_range){ranges[i].first, ranges[i].last};
+    }
+    if (error == 0)
+        error = policy_add_ranges(policy, v4, v4_count, v6, v6_count, number);
+    free(v4);
+    free(v6);
+    return error;
 }
 
 int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports, size_t count, uint32_t *number)

@@ -1,4 +1,5 @@
-/* What a policy is made of: shared by the files of this folder alone. */
+/* What a policy is made of: shared by the files of this folder, and by those of src/analysis, which see all of it at
+ * once. */
 #ifndef POLICY_INSIDE_H
 #define POLICY_INSIDE_H
 
@@ -6,12 +7,8 @@
 
 /* Sorted, disjoint, not touching; so a binary search finds the only range that may hold an address. */
 struct address_set {
-    struct v4_range {
-        uint32_t first, last;
-    } * v4;
-    struct v6_range {
-        struct tg_addr first, last;
-    } * v6;
+    struct policy_v4_range *v4;
+    struct policy_v6_range *v6;
     size_t v4_count, v6_count;
     /* Of a large set: for each value of an address's upper 16 bits, the first range that does not end below it; and the
      * count behind the last. So a search begins among the few ranges that matter, not over all of the memory. */

@@ -194,6 +194,11 @@ const struct policy_forward *policy_forward(const struct tg_policy *policy, uint
     return &policy->forwards.items[number];
 }
 
+size_t policy_forward_count(const struct tg_policy *policy)
+{
+    return policy->forwards.count;
+}
+
 /* A zone that a hairpin may start in: an inside one. */
 static bool is_inside(const struct tg_policy *policy, const struct tg_network *network, uint8_t zone)
 {
@@ -232,8 +237,7 @@ static const char *forward_misses(const struct tg_policy *policy, const struct t
     return why != NULL ? why : when_misses(policy, &f->when, key);
 }
 
-/* An exposed host gets all that nothing else takes: not what some rule about the router itself speaks of. */
-static bool is_for_router(const struct tg_policy *policy, const struct policy_key *key)
+bool policy_is_for_router(const struct tg_policy *policy, const struct policy_key *key)
 {
     struct policy_key plain = *key;
     plain.forward = POLICY_NONE;
@@ -259,7 +263,7 @@ static uint32_t find_late(const struct tg_policy *policy, const struct policy_ke
         if (late[kind].number == POLICY_NONE)
             continue;
         const char *why =
-            kind == LATE_EXPOSED && is_for_router(policy, key) ? "a rule about the router takes it" : NULL;
+            kind == LATE_EXPOSED && policy_is_for_router(policy, key) ? "a rule about the router takes it" : NULL;
         tell(step, context, TG_STEP_FORWARD, policy->forwards.items[late[kind].number].statement, why, verdict);
         *hairpin = late[kind].is_hairpin;
         if (why == NULL)
@@ -295,8 +299,8 @@ const struct policy_translation *policy_find_translation(const struct tg_policy 
 {
     for (size_t i = 0; i < policy->translations.count; i++) {
         const struct policy_translation *t = &policy->translations.items[i];
-        if ((t->zone_in == TG_ZONE_NONE || t->zone_in == zone_in) &&
-            (t->zone_out == TG_ZONE_NONE || t->zone_out == zone_out) &&
+        bool is_from = t->zone_in == TG_ZONE_NONE ? zone_in != TG_ZONE_ROUTER : t->zone_in == zone_in;
+        if (is_from && (t->zone_out == TG_ZONE_NONE || t->zone_out == zone_out) &&
             policy_is_where(policy, t->src, TG_IPV4, tuple->src) &&
             policy_is_where(policy, t->dst, TG_IPV4, tuple->dst))
             return t;
@@ -310,6 +314,18 @@ bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t p
         const struct policy_forward *f = &policy->forwards.items[i];
         if (!f->any_port && f->proto == proto && (f->zone == TG_ZONE_NONE || f->zone == zone) && f->ext.first <= port &&
             port <= f->ext.last)
+            return true;
+    }
+    return false;
+}
+
+bool policy_is_forwarded_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto, struct tg_addr host,
+                            uint16_t port)
+{
+    for (size_t i = 0; i < policy->forwards.count; i++) {
+        const struct policy_forward *f = &policy->forwards.items[i];
+        if (!f->any_port && f->proto == proto && (f->zone == TG_ZONE_NONE || f->zone == zone) && f->in.first <= port &&
+            port <= f->in.last && tg_addr_equal(f->host, host))
             return true;
     }
     return false;

@@ -24,6 +24,15 @@ struct policy_ports {
     uint16_t first, last; /* both included */
 };
 
+/* Ranges of one family, as they are kept: both ends included. */
+struct policy_v4_range {
+    uint32_t first, last;
+};
+
+struct policy_v6_range {
+    struct tg_addr first, last;
+};
+
 /* One condition on addresses: in the set, or not in it. */
 struct policy_where {
     uint32_t set; /* a number from policy_add_addresses(), or POLICY_NONE: any address */
@@ -93,7 +102,7 @@ struct policy_forward {
 /* `translate`, and the way out of a `map`: the source that IPv4 connections leave with. */
 struct policy_translation {
     uint32_t statement;
-    uint8_t zone_in, zone_out; /* TG_ZONE_NONE: any */
+    uint8_t zone_in, zone_out; /* TG_ZONE_NONE: any but the router */
     struct policy_where src, dst;
     bool itself;                /* as it is */
     bool is_map;                /* one to one: the port too is kept */
@@ -170,6 +179,9 @@ int policy_add_zone(struct tg_policy *policy, const struct tg_zone *zone);
 
 /* => 0 with *number, or -ENOMEM. Ranges may overlap and be in any order; both families together */
 int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges, size_t count, uint32_t *number);
+/* The same from what is packed already: a list may be long. */
+int policy_add_ranges(struct tg_policy *policy, const struct policy_v4_range *v4, size_t v4_count,
+                      const struct policy_v6_range *v6, size_t v6_count, uint32_t *number);
 int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports, size_t count, uint32_t *number);
 int policy_add_limit(struct tg_policy *policy, const struct policy_limit *limit, uint32_t *number);
 int policy_add_minutes(struct tg_policy *policy, const struct policy_minutes *spans, size_t count, uint32_t *number);
@@ -272,12 +284,21 @@ uint32_t policy_find_forward(const struct tg_policy *policy, const struct tg_net
                              const struct policy_key *key, bool *hairpin, tg_step_fn *step, void *context,
                              const struct tg_verdict *verdict);
 const struct policy_forward *policy_forward(const struct tg_policy *policy, uint32_t number);
+size_t policy_forward_count(const struct tg_policy *policy);
 
 /* The first translation that fits a connection as it is before its source is translated: `tuple` has the destination
  * after port forwarding. IPv4.
  * => it, or NULL: masquerading decides */
 const struct policy_translation *policy_find_translation(const struct tg_policy *policy, const struct tg_tuple *tuple,
                                                          uint8_t zone_in, uint8_t zone_out);
+
+/* Whether some rule speaks of a packet as one for the router itself: then no exposed host gets it, nor whoever else
+ * gets what nothing else takes. */
+bool policy_is_for_router(const struct tg_policy *policy, const struct policy_key *key);
+
+/* Whether some forward that comes in by `zone` leads to that port of a host. */
+bool policy_is_forwarded_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto, struct tg_addr host,
+                            uint16_t port);
 
 /* Whether a port of the router's address on `zone` is claimed by some forward of `proto` (no masquerading takes it). */
 bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint16_t port);

@@ -84,6 +84,7 @@ enum {
     TCP_HEADER = 20,
     TCP_OPTION_END = 0,
     TCP_OPTION_NOP = 1,
+    TCP_OPTION_MSS = 2,
     TCP_OPTION_SCALE = 3,
 };
 

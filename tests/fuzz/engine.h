@@ -43,27 +43,35 @@ static inline const struct tg_policy *policy_of(char *text)
 /* Two policies to load in turn: the second has fewer statements, and forbids some of what the first allows. */
 static inline const struct tg_policy *policy(unsigned which)
 {
-    static char rules[2][900] = {"zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade\n"
-                                 "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
-                                 "zone guest on br-guest address 192.168.2.1/24\n"
-                                 "host camera = 192.168.1.50, fd00:1::50\n"
-                                 "drop tcp from lan to wan port 25\n"
-                                 "allow from lan to wan\n"
-                                 "allow from lan to guest\n"
-                                 "allow from router\n"
-                                 "allow from lan to router\n"
-                                 "allow icmp echo-request from wan to router\n"
-                                 "reject udp from guest to wan port 53\n"
-                                 "allow from guest to wan\n"
-                                 "forward tcp port 8080 from wan to camera port 80\n"
-                                 "forward udp port 5000-5003 from wan to camera port 6000\n"
-                                 "forward any from wan to 192.168.1.99\n",
-                                 "zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade\n"
-                                 "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
-                                 "zone guest on br-guest address 192.168.2.1/24\n"
-                                 "allow from lan to wan\n"
-                                 "allow from router\n"
-                                 "forward udp port 5000-5003 from wan to 192.168.1.50 port 6000\n"};
+    static char rules[2][1200] = {"zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade\n"
+                                  "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
+                                  "zone guest on br-guest address 192.168.2.1/24\n"
+                                  "host camera = 192.168.1.50, fd00:1::50\n"
+                                  "drop tcp from lan to wan port 25\n"
+                                  "allow from lan to wan\n"
+                                  "allow from lan to guest\n"
+                                  "allow from router\n"
+                                  "allow from lan to router\n"
+                                  "allow icmp echo-request from wan to router\n"
+                                  "reject udp from guest to wan port 53\n"
+                                  "allow from guest to wan\n"
+                                  "forward tcp port 8080 from wan to camera port 80\n"
+                                  "forward udp port 5000-5003 from wan to camera port 6000\n"
+                                  "forward any from wan to 192.168.1.99\n"
+                                  "nat tcp filtering endpoint-independent\n"
+                                  "nat udp filtering endpoint-independent\n",
+                                  "zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade mss-clamp\n"
+                                  "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
+                                  "zone guest on br-guest address 192.168.2.1/24 mss-clamp\n"
+                                  "translate from lan 192.168.1.64/26 to wan as 203.0.113.16-203.0.113.19\n"
+                                  "map 203.0.113.10 on wan to 192.168.1.30\n"
+                                  "nat tcp mapping address-and-port-dependent\n"
+                                  "nat udp filtering address-dependent\n"
+                                  "nat ports 1024-65535\n"
+                                  "connections pickup\n"
+                                  "allow from lan to wan\n"
+                                  "allow from router\n"
+                                  "forward udp port 5000-5003 from wan to 192.168.1.50 port 6000\n"};
     static const struct tg_policy *loaded[2];
     if (loaded[0] == NULL)
         for (int i = 0; i < 2; i++)
@@ -180,7 +188,8 @@ static inline enum tg_decoded judge(struct fuzzed *f, uint8_t *bytes, uint32_t l
     MUST(v->action == TG_ACCEPT || v->translation == TG_TRANSLATE_NONE);
     MUST(v->translation != TG_TRANSLATE_HALF || arrival->half);
     MUST(!v->as_it_stands || arrival->may_be_copy);
-    if (v->translation == TG_TRANSLATE_NONE && len != 0)
+    MUST(v->rewritten || v->translation == TG_TRANSLATE_NONE);
+    if (!v->rewritten && len != 0)
         MUST(memcmp(bytes, p.data, len) == 0);
     if (v->action == TG_REJECT)
         check_rejected(&p);

@@ -171,6 +171,25 @@ static inline struct tg_policy *home_policy(void)
     return policy;
 }
 
+/* The behaviours of mappings and their filters (RFC 4787 4.1, 5). */
+#define EI  POLICY_ENDPOINT_INDEPENDENT
+#define AD  POLICY_ADDRESS_DEPENDENT
+#define APD POLICY_ADDRESS_AND_PORT_DEPENDENT
+
+static inline void set_nat(struct tg_policy *policy, enum policy_behaviour mapping, enum policy_behaviour filtering)
+{
+    struct policy_nat nat = *policy_nat(policy);
+    nat.tcp = nat.udp = (struct policy_nat_of){mapping, filtering};
+    policy_set_nat(policy, &nat);
+}
+
+static inline struct tg_policy *home_with_nat(enum policy_behaviour mapping, enum policy_behaviour filtering)
+{
+    struct tg_policy *policy = home_policy();
+    set_nat(policy, mapping, filtering);
+    return policy;
+}
+
 static inline struct house open_home(void)
 {
     return open_house(home_policy(), 64, 1);
@@ -220,7 +239,8 @@ static inline void check_verdict(const struct house *h, const struct bytes *came
     CHECK(h->text, v->statement != TG_NO_STATEMENT || v->reason != TG_REASON_RULE);
     CHECK(h->text, v->action == TG_ACCEPT || v->translation == TG_TRANSLATE_NONE);
     CHECK(h->text, (v->zone_out == TG_ZONE_NONE) || tg_policy_zone(h->policy, v->zone_out) != NULL);
-    if (v->translation == TG_TRANSLATE_NONE)
+    CHECK(h->text, v->rewritten || v->translation == TG_TRANSLATE_NONE);
+    if (!v->rewritten)
         CHECK(h->text, memcmp(came, &h->bytes, sizeof *came) == 0); /* untouched to the last byte */
     if (v->translation == TG_TRANSLATE_WHOLE && h->packet.kind != TG_TRANSPORT_LATER &&
         v->to.proto != TG_PROTO_ICMP) { /* an identifier is no port to ends_of() */

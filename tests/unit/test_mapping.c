@@ -7,7 +7,7 @@
 
 static const uint64_t secret[4] = {5, 6, 7, 8};
 
-enum { OUTSIDE = 0xcb007101, INSIDE = 0xc0a80100, UDP = 17 };
+enum { OUTSIDE = 0xcb007101, INSIDE = 0xc0a80100, REMOTE = 0xc6336401, UDP = 17 };
 
 /* What a forward has taken: ports from `first` to `last`. */
 struct taken {
@@ -20,12 +20,18 @@ static bool is_taken(void *context, uint16_t port)
     return t->first <= port && port <= t->last;
 }
 
+static void must_be_zero(int error)
+{
+    assert_int_equal(error, 0);
+}
+
 static struct taken nothing = {1, 0};
+static const struct mapping_choice any_port = {0, 65535, MAPPING_KEEP_WITHIN, is_taken, &nothing};
 
 static uint32_t use(struct mapping_table *table, uint32_t inside, uint16_t port, uint16_t *got)
 {
-    struct mapping_key key = {INSIDE + inside, OUTSIDE, port, UDP};
-    return mapping_use(table, &key, is_taken, &nothing, got);
+    struct mapping_key key = {.inside = INSIDE + inside, .outside = OUTSIDE, .port = port, .proto = UDP};
+    return mapping_use(table, &key, &any_port, got);
 }
 
 TEST(a_free_port_is_kept)
@@ -70,15 +76,17 @@ TEST(keys_are_told_apart)
         struct mapping_key key;
         bool shares; /* the outside port with the first */
     } rows[] = {
-        {"another inside", {INSIDE + 2, OUTSIDE, 5000, UDP}, false},
-        {"another outside", {INSIDE + 1, OUTSIDE + 1, 5000, UDP}, true},
-        {"another protocol", {INSIDE + 1, OUTSIDE, 5000, 6}, true},
+        {"another inside", {INSIDE + 2, OUTSIDE, 5000, UDP, 0, 0}, false},
+        {"another outside", {INSIDE + 1, OUTSIDE + 1, 5000, UDP, 0, 0}, true},
+        {"another protocol", {INSIDE + 1, OUTSIDE, 5000, 6, 0, 0}, true},
+        {"for one remote alone", {INSIDE + 1, OUTSIDE, 5000, UDP, 0, REMOTE}, false},
+        {"for one port of one remote", {INSIDE + 1, OUTSIDE, 5000, UDP, 80, REMOTE}, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct mapping_table *table = mapping_table_new(64, secret);
         uint16_t got;
         uint32_t first = use(table, 1, 5000, &got);
-        CHECK(rows[i].name, mapping_use(table, &rows[i].key, is_taken, &nothing, &got) != first);
+        CHECK(rows[i].name, mapping_use(table, &rows[i].key, &any_port, &got) != first);
         CHECK_EQUAL(rows[i].name, got == 5000, rows[i].shares);
         mapping_table_free(table);
     }
@@ -128,14 +136,20 @@ TEST(ports_that_are_spoken_for)
     struct mapping_table *table = mapping_table_new(64, secret);
     struct taken low = {1, 1022}, one = {5000, 5000}, all = {0, 65535};
     uint16_t got = 0;
-    struct mapping_key key = {INSIDE + 1, OUTSIDE, 80, UDP};
-    assert_int_not_equal(mapping_use(table, &key, is_taken, &low, &got), MAPPING_NONE);
+    struct mapping_key key = {.inside = INSIDE + 1, .outside = OUTSIDE, .port = 80, .proto = UDP};
+    struct mapping_choice choice = {0, 65535, MAPPING_KEEP_WITHIN, is_taken, &low};
+    assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
     assert_int_equal(got, 1023); /* the only one left of its range, though odd */
     key.port = 5000;
-    assert_int_not_equal(mapping_use(table, &key, is_taken, &one, &got), MAPPING_NONE);
+    choice.context = &one;
+    assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
     assert_int_not_equal(got, 5000);
     key.port = 6000;
-    assert_int_equal(mapping_use(table, &key, is_taken, &all, &got), MAPPING_NONE);
+    choice.context = &all;
+    assert_int_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    choice.taken = NULL;
+    assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    assert_int_equal(got, 6000);
     mapping_table_free(table);
 }
 
@@ -154,6 +168,248 @@ TEST(as_many_as_there_is_room_for)
     assert_true(mapping_table_size(2 * ROOM) > mapping_table_size(ROOM));
     mapping_table_free(table);
     mapping_table_free(NULL);
+}
+
+/* What `nat ports` says: kept only within it; its side of 1024 and parity as far as it has them. */
+TEST(ports_to_choose_from)
+{
+    static const struct {
+        const char *name;
+        uint16_t first, last, port, least, most;
+        bool is_kept, is_alike; /* alike: of the same parity */
+    } rows[] = {
+        {"within", 2000, 3000, 2500, 2000, 3000, true, true},
+        {"the first", 2000, 3000, 2000, 2000, 3000, true, true},
+        {"the last", 2000, 3000, 3000, 2000, 3000, true, true},
+        {"below", 2000, 3000, 1999, 2000, 3000, false, true},
+        {"above", 2000, 3000, 3001, 2000, 3000, false, true},
+        {"low, and none such", 1024, 65535, 80, 1024, 65535, false, true},
+        {"low, and some such", 1000, 65535, 80, 1000, 1023, false, true},
+        {"high, and some such", 1000, 1030, 5000, 1024, 1030, false, true},
+        {"high, and none such", 600, 700, 5001, 600, 700, false, true},
+        {"one port of the right parity", 2000, 2000, 5000, 2000, 2000, false, true},
+        {"one port of the wrong one", 2001, 2001, 5000, 2001, 2001, false, false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (uint64_t seed = 1; seed < 40; seed++) {
+            const uint64_t other[4] = {seed, 2, 3, 4};
+            struct mapping_table *table = mapping_table_new(8, other);
+            struct mapping_key key = {.inside = INSIDE, .outside = OUTSIDE, .port = rows[i].port, .proto = UDP};
+            struct mapping_choice choice = {rows[i].first, rows[i].last, MAPPING_KEEP_WITHIN, NULL, NULL};
+            uint16_t got = 0;
+            CHECK(rows[i].name, mapping_use(table, &key, &choice, &got) != MAPPING_NONE);
+            CHECK(rows[i].name, (got == rows[i].port) == rows[i].is_kept);
+            CHECK(rows[i].name, got >= rows[i].least && got <= rows[i].most);
+            CHECK(rows[i].name, (got % 2 == rows[i].port % 2) == rows[i].is_alike);
+            mapping_table_free(table);
+        }
+}
+
+TEST(a_small_range_is_used_up)
+{
+    struct mapping_table *table = mapping_table_new(64, secret);
+    struct mapping_choice choice = {2001, 2009, MAPPING_KEEP_WITHIN, NULL, NULL};
+    bool used[10] = {false};
+    uint16_t got = 0;
+    struct mapping_key key = {.outside = OUTSIDE, .port = 5000, .proto = UDP};
+    for (key.inside = INSIDE; key.inside < INSIDE + 9; key.inside++) {
+        assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+        assert_true(got >= 2001 && got <= 2009 && !used[got - 2000]);
+        used[got - 2000] = true;
+    }
+    assert_int_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    mapping_table_free(table);
+}
+
+TEST(ports_that_must_be_kept_and_that_may)
+{
+    struct mapping_table *table = mapping_table_new(64, secret);
+    uint16_t got = 0;
+    struct mapping_choice any = {2000, 3000, MAPPING_KEEP_ANY, is_taken, &nothing},
+                          always = {2000, 3000, MAPPING_KEEP_ALWAYS, is_taken, &nothing};
+    struct mapping_key first = {.inside = INSIDE, .outside = OUTSIDE, .port = 123, .proto = UDP}, second = first;
+    assert_int_not_equal(mapping_use(table, &first, &any, &got), MAPPING_NONE);
+    assert_int_equal(got, 123);
+    second.inside++;
+    assert_int_equal(mapping_use(table, &second, &always, &got), MAPPING_NONE);
+    assert_int_not_equal(mapping_use(table, &second, &any, &got), MAPPING_NONE);
+    assert_true(got >= 2000 && got <= 3000);
+    assert_int_equal(mapping_use(table, &second, &always, &got), MAPPING_NONE); /* it has one, and not its own */
+    second.port = 9;
+    assert_int_not_equal(mapping_use(table, &second, &always, &got), MAPPING_NONE);
+    assert_int_equal(got, 9);
+    mapping_table_free(table);
+}
+
+/* Two share an outside port only if each is for a remote of its own (RFC 4787 4.1). */
+TEST(who_shares_a_port)
+{
+    static const struct {
+        const char *name;
+        uint32_t remote[2];
+        uint16_t port[2];
+        bool shares;
+    } rows[] = {
+        {"both for all", {0, 0}, {0, 0}, false},
+        {"all, then one remote", {0, REMOTE}, {0, 0}, false},
+        {"one remote, then all", {REMOTE, 0}, {0, 0}, false},
+        {"all, then one port", {0, REMOTE}, {0, 80}, false},
+        {"one port, then all", {REMOTE, 0}, {80, 0}, false},
+        {"the same remote", {REMOTE, REMOTE}, {0, 0}, false},
+        {"two remotes", {REMOTE, REMOTE + 1}, {0, 0}, true},
+        {"one port of it, then all its ports", {REMOTE, REMOTE}, {80, 0}, false},
+        {"all its ports, then one", {REMOTE, REMOTE}, {0, 80}, false},
+        {"the same port of the same remote", {REMOTE, REMOTE}, {80, 80}, false},
+        {"two ports of the same remote", {REMOTE, REMOTE}, {80, 81}, true},
+        {"the same port of two remotes", {REMOTE, REMOTE + 1}, {80, 80}, true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct mapping_table *table = mapping_table_new(4096, secret);
+        uint32_t number[2];
+        uint16_t got[2] = {0, 0};
+        for (uint32_t n = 0; n < 2; n++) {
+            struct mapping_key key = {INSIDE + n, OUTSIDE, 5000, UDP, rows[i].port[n], rows[i].remote[n]};
+            number[n] = mapping_use(table, &key, &any_port, &got[n]);
+            CHECK(rows[i].name, number[n] != MAPPING_NONE);
+        }
+        CHECK_EQUAL(rows[i].name, got[0], 5000);
+        CHECK(rows[i].name, (got[1] == 5000) == rows[i].shares);
+        /* and nothing of them is left when they end */
+        mapping_release(table, number[0]);
+        mapping_release(table, number[1]);
+        struct mapping_key key = {.inside = INSIDE + 9, .outside = OUTSIDE, .port = 5000, .proto = UDP};
+        mapping_use(table, &key, &any_port, &got[0]);
+        CHECK_EQUAL(rows[i].name, got[0], 5000);
+        mapping_table_free(table);
+    }
+}
+
+/* Mappings of all sorts that come and go, against the rule itself. */
+TEST(random_remotes_against_the_rule)
+{
+    enum { KEYS = 200 };
+    struct {
+        uint32_t number, uses;
+        uint16_t port;
+        struct mapping_key key;
+    } model[KEYS];
+    memset(model, 0, sizeof model);
+    struct mapping_table *table = mapping_table_new(1024, secret);
+    struct mapping_choice few = {2000, 2040, MAPPING_KEEP_WITHIN, NULL, NULL};
+    uint64_t seed = 11;
+    for (uint32_t k = 0; k < KEYS; k++) {
+        uint32_t sort = random32(&seed) % 3;
+        model[k].key = (struct mapping_key){INSIDE + k, OUTSIDE, (uint16_t)(2000 + k % 7), UDP, 0, 0};
+        if (sort > 0)
+            model[k].key.remote = REMOTE + random32(&seed) % 4;
+        if (sort > 1)
+            model[k].key.remote_port = (uint16_t)(1 + random32(&seed) % 3);
+    }
+    for (int round = 0; round < 20000; round++) {
+        uint32_t k = random32(&seed) % KEYS;
+        if (model[k].uses > 0 && random32(&seed) % 4 != 0) {
+            mapping_release(table, model[k].number);
+            model[k].uses--;
+            continue;
+        }
+        uint16_t got;
+        uint32_t number = mapping_use(table, &model[k].key, &few, &got);
+        if (number == MAPPING_NONE)
+            continue;
+        assert_true(model[k].uses == 0 || (number == model[k].number && got == model[k].port));
+        model[k].number = number;
+        model[k].port = got;
+        model[k].uses++;
+        for (uint32_t other = 0; other < KEYS; other++) {
+            const struct mapping_key *a = &model[k].key, *b = &model[other].key;
+            bool may_share = a->remote != 0 && b->remote != 0 &&
+                             (a->remote != b->remote ||
+                              (a->remote_port != 0 && b->remote_port != 0 && a->remote_port != b->remote_port));
+            assert_true(other == k || model[other].uses == 0 || model[other].port != got || may_share);
+        }
+    }
+    for (uint32_t k = 0; k < KEYS; k++)
+        while (model[k].uses-- > 0)
+            mapping_release(table, model[k].number);
+    for (uint32_t k = 0; k < 1024; k++) { /* nothing is left */
+        uint16_t got;
+        assert_int_not_equal(use(table, k, (uint16_t)(1100 + k), &got), MAPPING_NONE);
+        assert_int_equal(got, 1100 + k);
+    }
+    mapping_table_free(table);
+}
+
+static bool lets_in(struct mapping_table *table, uint32_t remote, bool only_peers)
+{
+    struct mapping_key key;
+    uint32_t number = mapping_find(table, OUTSIDE, 5000, UDP, remote, only_peers, &key);
+    assert_true(number == MAPPING_NONE || (key.inside == INSIDE + 1 && key.port == 5000));
+    return number != MAPPING_NONE;
+}
+
+TEST(peers)
+{
+    struct mapping_table *table = mapping_table_new(2, secret);
+    uint16_t got;
+    uint32_t mapping = use(table, 1, 5000, &got);
+    assert_int_equal(mapping_note_peer(table, mapping, REMOTE), mapping); /* not asked for: not noted */
+    assert_true(lets_in(table, REMOTE, false));
+    assert_false(lets_in(table, REMOTE, true));
+    must_be_zero(mapping_table_add_peers(table));
+    must_be_zero(mapping_table_add_peers(table));
+    uint32_t peer = mapping_note_peer(table, mapping, REMOTE);
+    assert_int_not_equal(peer, mapping);
+    assert_true(lets_in(table, REMOTE, true));
+    assert_false(lets_in(table, REMOTE + 1, true));
+    assert_int_equal(use(table, 1, 5000, &got), mapping); /* a second connection to the same */
+    assert_int_equal(mapping_note_peer(table, mapping, REMOTE), peer);
+    mapping_release(table, peer);
+    assert_true(lets_in(table, REMOTE, true));
+    mapping_hold(table, mapping); /* as somebody who was let in does */
+    mapping_release(table, peer);
+    assert_false(lets_in(table, REMOTE, true));
+    assert_true(lets_in(table, REMOTE, false)); /* the mapping lives on */
+    mapping_release(table, mapping);
+    assert_false(lets_in(table, REMOTE, false));
+    for (uint16_t port = 1; port <= 2; port++) { /* room for two with a peer each */
+        assert_int_not_equal(mapping = use(table, 1, port, &got), MAPPING_NONE);
+        assert_int_not_equal(mapping_note_peer(table, mapping, REMOTE), mapping);
+    }
+    mapping_table_free(table);
+}
+
+TEST(for_one_remote_none_else_is_let_in)
+{
+    struct mapping_table *table = mapping_table_new(8, secret);
+    struct mapping_key key = {INSIDE + 1, OUTSIDE, 5000, UDP, 0, REMOTE};
+    uint16_t got;
+    uint32_t mapping = mapping_use(table, &key, &any_port, &got);
+    must_be_zero(mapping_table_add_peers(table));
+    assert_int_equal(mapping_note_peer(table, mapping, REMOTE), mapping);
+    assert_true(lets_in(table, REMOTE, true));
+    assert_false(lets_in(table, REMOTE + 1, false));
+    mapping_release(table, mapping);
+    key.remote_port = 80;
+    mapping_use(table, &key, &any_port, &got);
+    assert_false(lets_in(table, REMOTE, false));
+    mapping_table_free(table);
+}
+
+/* The same for a source every time, and spread over all there are. */
+TEST(pairs)
+{
+    struct mapping_table *table = mapping_table_new(1, secret);
+    unsigned hits[4] = {0};
+    for (uint32_t inside = INSIDE; inside < INSIDE + 1000; inside++) {
+        uint32_t n = mapping_pair(table, inside, 4);
+        assert_true(n < 4);
+        assert_int_equal(mapping_pair(table, inside, 4), n);
+        hits[n]++;
+    }
+    for (int i = 0; i < 4; i++)
+        assert_true(hits[i] > 150);
+    assert_int_equal(mapping_pair(table, INSIDE, 1), 0);
+    mapping_table_free(table);
 }
 
 /* RFC 6056: the next is not to be told from those before. That is no proof of randomness, but catches counting up. */
@@ -234,6 +490,14 @@ int main(void)
         cmocka_unit_test(a_range_is_used_up),
         cmocka_unit_test(ports_that_are_spoken_for),
         cmocka_unit_test(as_many_as_there_is_room_for),
+        cmocka_unit_test(ports_to_choose_from),
+        cmocka_unit_test(a_small_range_is_used_up),
+        cmocka_unit_test(ports_that_must_be_kept_and_that_may),
+        cmocka_unit_test(who_shares_a_port),
+        cmocka_unit_test(random_remotes_against_the_rule),
+        cmocka_unit_test(peers),
+        cmocka_unit_test(for_one_remote_none_else_is_let_in),
+        cmocka_unit_test(pairs),
         cmocka_unit_test(ports_are_not_counted_up),
         cmocka_unit_test(random_numbers_stay_below_their_bound),
         cmocka_unit_test(random_changes_against_a_plain_list),

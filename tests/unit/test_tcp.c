@@ -369,6 +369,34 @@ static const struct life fast[] = {
     {"refused", {"> S 1000+100 = pass syn-sent", "< RA 0 ack 1101 = pass reset"}},
 };
 
+/* Begun unseen: the first segment is none that opens. Windows are not checked (RFC 6092 REC-32), resets are. */
+static const struct life picked_up[] = {
+    {"heard from both sides",
+     {"> A 1001 ack 5001 = pass picked-up", "< A 5001 ack 1001 = pass established",
+      "> PA 1001+100 ack 5001 = pass established"}},
+    {"no windows",
+     {"> PA 1001+100 ack 5001 = pass picked-up", "> PA 900001+100 ack 5001 = pass picked-up",
+      "< PA 3000000000+10 ack 900101 win 1 = pass established", "> PA 905000+100 ack 3000000010 = pass established",
+      "> A 77 ack 77 = pass established"}},
+    {"only one side is ever heard",
+     {"> A 1001 ack 5001 = pass picked-up", "> PA 1001+9 ack 5001 = pass picked-up",
+      "> FA 1010 ack 5001 = pass fin-original"}},
+    {"closed by both",
+     {"> A 1001 ack 5001 = pass picked-up", "< FA 5001 ack 1001 = pass fin-reply", "> FA 1001 ack 5002 = pass closing",
+      "< A 5002 ack 1002 = pass time-wait", "> S 9000 = begin syn-sent"}},
+    {"begins with its end",
+     {"> FA 1001 ack 5001 = pass fin-original", "< FA 5001 ack 1002 = pass closing",
+      "> A 1002 ack 5002 = pass time-wait"}},
+    {"a SYN may be anybody's",
+     {"> A 1001 ack 5001 = pass picked-up", "> S 70 = tolerate picked-up", "< SA 70 ack 71 = tolerate picked-up",
+      "< S 70 = tolerate picked-up", "< A 5001 ack 1001 = pass established"}},
+    {"a reset by the side that was not heard", {"> A 1001 ack 5001 = pass picked-up", "< R 5001 = pass reset"}},
+    {"a reset by the beginner", {"> PA 1001+9 ack 5001 = pass picked-up", "> R 1010 = pass reset"}},
+    {"resets that are not exact",
+     {"> A 1001 ack 5001 = pass picked-up", "< R 5002 = refuse picked-up", "> R 1002 = refuse picked-up",
+      "< A 5001 ack 1001 = pass established", "< R 5002 = refuse established", "< RA 5001 ack 1001 = pass reset"}},
+};
+
 /* ---- reading and playing the lines ---- */
 
 static unsigned read_flags(const char *letters)
@@ -428,7 +456,9 @@ static void play(const struct life *life)
     for (size_t i = 0; life->lines[i] != NULL; i++) {
         struct segment s = read_segment(life->lines[i]);
         enum tcp_judgement judgement = TCP_PASS;
-        if (i == 0) {
+        if (i == 0 && tcp_is_going_on(&s.packet)) {
+            tcp_pick_up(&conn, &s.packet);
+        } else if (i == 0) {
             CHECK(life->name, tcp_is_opening(&s.packet));
             tcp_open(&conn, &s.packet);
         } else {
@@ -461,6 +491,7 @@ PLAY(strangers)
 PLAY(again)
 PLAY(wrapping)
 PLAY(fast)
+PLAY(picked_up)
 
 TEST(what_may_begin)
 {
@@ -468,6 +499,7 @@ TEST(what_may_begin)
         struct tg_packet packet = {.tcp.flags = (uint8_t)flags};
         bool wanted = (flags & SYN) && !(flags & (ACK | RST | FIN));
         assert_int_equal(tcp_is_opening(&packet), wanted);
+        assert_int_equal(tcp_is_going_on(&packet), (flags & ACK) && !(flags & (SYN | RST)));
     }
 }
 
@@ -501,12 +533,19 @@ TEST(only_what_passes_changes_the_state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lives_opening),   cmocka_unit_test(lives_together),
-        cmocka_unit_test(lives_talking),   cmocka_unit_test(lives_scaled),
-        cmocka_unit_test(lives_closing),   cmocka_unit_test(lives_resets),
-        cmocka_unit_test(lives_strangers), cmocka_unit_test(lives_again),
-        cmocka_unit_test(lives_wrapping),  cmocka_unit_test(lives_fast),
-        cmocka_unit_test(what_may_begin),  cmocka_unit_test(only_what_passes_changes_the_state),
+        cmocka_unit_test(lives_opening),
+        cmocka_unit_test(lives_together),
+        cmocka_unit_test(lives_talking),
+        cmocka_unit_test(lives_scaled),
+        cmocka_unit_test(lives_closing),
+        cmocka_unit_test(lives_resets),
+        cmocka_unit_test(lives_strangers),
+        cmocka_unit_test(lives_again),
+        cmocka_unit_test(lives_wrapping),
+        cmocka_unit_test(lives_fast),
+        cmocka_unit_test(lives_picked_up),
+        cmocka_unit_test(what_may_begin),
+        cmocka_unit_test(only_what_passes_changes_the_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
