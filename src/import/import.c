@@ -9,20 +9,6 @@
 #include "import/options.h"
 #include "rules/words.h"
 
-const struct import_ability *import_ability(enum import_feature feature)
-{
-    static const struct import_ability abilities[IMPORT_FEATURES] = {
-        [IMPORT_LIMIT] = {"limit", false, "allow from any limit 1/second"},
-        [IMPORT_DURING] = {"during", false, "allow from any during mon 08:00-17:00"},
-        [IMPORT_MAC] = {"mac", false, "allow from any mac 00:11:22:33:44:55"},
-        [IMPORT_LOG] = {"log", false, "allow from any log \"text\""},
-        [IMPORT_TRANSLATE] = {"translate", false, "zone wan on eth0\ntranslate from any to wan as itself"},
-        [IMPORT_SET_FILE] = {"set … from", true, "set s from \"file\"\nallow from s"},
-        [IMPORT_MSS_CLAMP] = {"mss-clamp", false, "zone wan on eth0 mss-clamp"},
-    };
-    return &abilities[feature];
-}
-
 /* Text. */
 
 const char *import_plain(struct importer *importer, const char *text, size_t most)
@@ -220,16 +206,6 @@ void import_note(struct importer *importer, const char *format, ...)
     const char *text = format_text(importer, format, args);
     va_end(args);
     buffer_print(&importer->notes, "#   %s\n", text);
-}
-
-bool import_can(struct importer *importer, enum import_feature feature, const char *option)
-{
-    const struct import_ability *ability = import_ability(feature);
-    bool condition = feature == IMPORT_LIMIT || feature == IMPORT_DURING || feature == IMPORT_MAC;
-    if (!ability->read)
-        import_lost(importer, option, " yet: '%s' is not read in rules files so far%s", ability->word,
-                    condition ? "; the section is left out" : "");
-    return ability->read;
 }
 
 /* Sections that make no rules. */

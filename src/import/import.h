@@ -37,26 +37,4 @@ struct import_result {
 int import_openwrt(const struct import_text *firewall, const struct import_text *network, struct import_result *result);
 void import_clear(struct import_result *result);
 
-/* What the rules language has and this version's parser may not yet read. What it does not read is never written, and
- * is said to be lost. */
-enum import_feature {
-    IMPORT_LIMIT,
-    IMPORT_DURING,
-    IMPORT_MAC,
-    IMPORT_LOG,
-    IMPORT_TRANSLATE,
-    IMPORT_SET_FILE,
-    IMPORT_MSS_CLAMP,
-    IMPORT_FEATURES,
-};
-
-struct import_ability {
-    const char *word;  /* as users know it */
-    bool read;         /* the parser reads it */
-    const char *trial; /* a statement with it, by which that can be tried */
-};
-
-/* The table of them, by enum import_feature. */
-const struct import_ability *import_ability(enum import_feature feature);
-
 #endif

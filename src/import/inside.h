@@ -131,9 +131,6 @@ __attribute__((format(printf, 3, 4))) void import_ignored(struct importer *impor
 /* Something that is as it should be, and yet worth a comment in the rules file: not a remark to the user. */
 __attribute__((format(printf, 2, 3))) void import_note(struct importer *importer, const char *format, ...);
 
-/* => true if the parser reads this; else it is remarked as lost */
-bool import_can(struct importer *importer, enum import_feature feature, const char *option);
-
 /* Names and text. */
 
 /* A name for the rules file that is like `wanted`, is a name there, and was not given before. `kind` is what is hung on

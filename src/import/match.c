@@ -1,6 +1,7 @@
 #include "import/match.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "import/options.h"
@@ -241,6 +242,8 @@ static bool read_set(struct importer *importer, struct match *match)
 
 /* Options. */
 
+#define NUMBER_MOST 1000000 /* that a `limit` takes */
+
 static bool read_limit(struct importer *importer, struct buffer *out)
 {
     struct value_limit limit;
@@ -248,16 +251,17 @@ static bool read_limit(struct importer *importer, struct buffer *out)
     if (text == NULL)
         return true;
     value_limit(text, &limit);
-    if (limit.invert || strcmp(limit.unit, "day") == 0 || limit.rate == 0) {
+    if (limit.invert || strcmp(limit.unit, "day") == 0 || limit.rate == 0 || limit.rate > NUMBER_MOST) {
         import_lost(importer, "limit", ": %s; the section is left out",
-                    limit.invert ? "a limit fits below its rate, not above" : "a rate is of a second, minute or hour");
+                    limit.invert               ? "a limit fits below its rate, not above"
+                    : limit.rate > NUMBER_MOST ? "so many are no limit"
+                                               : "a rate is of a second, minute or hour");
         return false;
     }
-    if (!import_can(importer, IMPORT_LIMIT, "limit"))
-        return false;
     buffer_print(out, " limit %u/%s", limit.rate, limit.unit);
-    if (burst != NULL && burst[strspn(burst, "0123456789")] == '\0' && strspn(burst, "0") < strlen(burst))
-        buffer_print(out, " burst %s", burst);
+    long most = burst != NULL ? strtol(burst, NULL, 0) : 0;
+    if (most > 0)
+        buffer_print(out, " burst %ld", most < NUMBER_MOST ? most : NUMBER_MOST);
     return true;
 }
 
@@ -281,87 +285,116 @@ static void write_days(struct buffer *out, uint8_t days)
     }
 }
 
-/* => false if the times cannot be said; remarked */
-static bool read_times(struct importer *importer, const char *option, struct value_time *time)
+enum { DAY = 24 * 60, EVERY_DAY = 0x7f };
+
+/* A time as a minute of the day; the last second of one, of an end, is the end of that minute.
+ * => false if it cannot be said; remarked */
+static bool read_time(struct importer *importer, const char *option, bool is_end, unsigned *minute)
 {
     const char *text = uci_text(importer->section, option);
+    struct value_time time;
     if (text == NULL)
         return true;
-    value_time(text, time);
-    if (time->second != 0)
+    value_time(text, &time);
+    *minute = time.hour * 60U + time.minute;
+    if (is_end && time.second == 59) {
+        ++*minute;
+    } else if (time.second != 0) {
         import_lost(importer, option, ": times are of hours and minutes; the section is left out");
-    return time->second == 0;
+        return false;
+    }
+    return true;
 }
 
-static bool read_during(struct importer *importer, struct buffer *out)
+static void write_during(struct buffer *out, uint8_t days, unsigned from, unsigned until)
+{
+    bool all_day = from == 0 && until == DAY;
+    if (days == EVERY_DAY && all_day)
+        return;
+    buffer_print(out, " during");
+    if (days != EVERY_DAY)
+        write_days(out, days);
+    if (!all_day)
+        buffer_print(out, " %02u:%02u-%02u:%02u", from / 60, from % 60, until / 60, until % 60);
+}
+
+/* In firewall4 day and hour are looked at each for itself: hours after midnight are of the day that it is then. So a
+ * night that is not of all days becomes two statements, with `late` in the second. */
+static bool read_during(struct importer *importer, struct buffer *out, struct buffer *late)
 {
     const struct uci_section *s = importer->section;
     const char *start = uci_text(s, "start_time"), *stop = uci_text(s, "stop_time"), *week = uci_text(s, "weekdays");
-    struct value_time from = {0}, to = {0};
-    uint8_t days = 0x7f;
+    unsigned from = 0, until = DAY;
+    uint8_t days = EVERY_DAY;
     if (start == NULL && stop == NULL && week == NULL)
         return true;
-    if (week != NULL)
-        value_weekdays(week, &days);
-    if (!import_can(importer, IMPORT_DURING,
-                    start != NULL  ? "start_time"
-                    : stop != NULL ? "stop_time"
-                                   : "weekdays") ||
-        !read_times(importer, "start_time", &from) || !read_times(importer, "stop_time", &to))
+    if (!read_time(importer, "start_time", false, &from) || !read_time(importer, "stop_time", true, &until))
         return false;
     if (options_bool(s, "utc_time", false)) {
-        import_lost(importer, "utc_time", ": `during` is in local time; the section is left out");
+        import_lost(importer, "utc_time",
+                    ": `during` is in local time, which is the same only where the time zone is UTC; the section is "
+                    "left out");
         return false;
     }
-    if (days == 0) {
-        import_ignored(importer, "weekdays", "leaves no day: nothing ever fits");
+    if (week != NULL)
+        value_weekdays(week, &days);
+    if (days == 0 || from == until) {
+        import_ignored(importer, days == 0 ? "weekdays" : "stop_time", "leaves no %s: nothing ever fits",
+                       days == 0 ? "day" : "more than a second");
         return false;
     }
-    buffer_print(out, " during");
-    if (days != 0x7f || (start == NULL && stop == NULL))
-        write_days(out, days);
-    bool over_midnight = (from.hour * 60 + from.minute) > (to.hour * 60 + to.minute) && stop != NULL;
-    if (over_midnight && days != 0x7f)
-        import_note(importer, "In firewall4 the hours after midnight are of the day that it is then.");
-    if (start != NULL || stop != NULL)
-        buffer_print(out, " %02u:%02u-%02u:%02u", from.hour, from.minute, to.hour, to.minute);
+    if (until > from || until == 0 || days == EVERY_DAY) {
+        write_during(out, days, from, until);
+        return true;
+    }
+    import_note(importer, "In firewall4 the hours after midnight are of the day that it is then.");
+    write_during(out, days, from, DAY);
+    write_during(late, days, 0, until);
     return true;
 }
 
 static bool read_macs(struct importer *importer, struct buffer *out)
 {
+    const struct uci_value *values = options_values(importer, importer->section, "src_mac");
     const char *before = " mac ";
-    for (const struct uci_value *v = options_values(importer, importer->section, "src_mac"); v != NULL; v = v->next) {
+    if (values != NULL && uci_option(importer->section, "src") == NULL) {
+        import_lost(importer, "src_mac",
+                    ": the router's own packets come from no hardware address; the section is left "
+                    "out");
+        return false;
+    }
+    for (const struct uci_value *v = values; v != NULL; v = v->next) {
         bool invert;
         char mac[VALUE_MAC];
         value_mac(v->text, &invert, mac);
-        if (invert) {
-            import_lost(importer, "src_mac",
-                        ": `mac` names those that fit, not those that do not; the section is left "
-                        "out");
+        bool group = strchr("13579bdf", mac[1]) != NULL;
+        if (invert || group || strcmp(mac, "00:00:00:00:00:00") == 0) {
+            import_lost(importer, "src_mac", ": %s; the section is left out",
+                        invert ? "`mac` names those that fit, not those that do not"
+                               : "no device sends from this address");
             return false;
         }
-        if (*before == ' ' && !import_can(importer, IMPORT_MAC, "src_mac"))
-            return false;
         buffer_print(out, "%s%s", before, mac);
-        before = ",";
+        before = ", ";
     }
     return true;
 }
 
-/* Whether the section wants something written to the log, and what. Nothing hangs on it who may pass. */
+/* What the section wants written to the log: its words, else its name. Nothing hangs on it who may pass. */
 static void read_log(struct importer *importer, struct buffer *out)
 {
-    const char *text = uci_text(importer->section, "log");
-    bool is = true;
-    if (text == NULL || (value_bool(text, &is) && !is) || !import_can(importer, IMPORT_LOG, "log"))
+    const struct uci_section *s = importer->section;
+    const char *text = uci_text(s, "log");
+    bool is;
+    if (text == NULL || (value_bool(text, &is) && !is))
         return;
     if (value_bool(text, &is))
-        buffer_print(out, " log");
-    else
-        buffer_print(out, " log \"%s\"", import_plain(importer, text, 90));
-    if (uci_option(importer->section, "log_limit") != NULL)
-        import_lost(importer, "log_limit", ": the log has a limit of its own");
+        text = uci_text(s, "name");
+    buffer_print(out, " log");
+    if (text != NULL && *text != '\0')
+        buffer_print(out, " \"%s\"", import_plain(importer, text, 90));
+    if (uci_option(s, "log_limit") != NULL)
+        import_lost(importer, "log_limit", ": each packet that the statement decides about is logged");
 }
 
 /* Conditions that no rules file has. */
@@ -387,13 +420,28 @@ static bool read_foreign(struct importer *importer)
     return good;
 }
 
-static bool read_options(struct importer *importer, struct match *match)
+static const char *joined(struct importer *importer, const struct buffer *const parts[3])
 {
     struct buffer out = {0};
-    bool good = read_limit(importer, &out) && read_during(importer, &out) && read_macs(importer, &out);
+    for (size_t i = 0; i < 3; i++)
+        buffer_print(&out, "%s", buffer_text(parts[i]));
+    return keep(importer, &out);
+}
+
+static bool read_options(struct importer *importer, struct match *match)
+{
+    struct buffer limit = {0}, hours = {0}, late = {0}, rest = {0};
+    bool good = read_limit(importer, &limit) && read_during(importer, &hours, &late) && read_macs(importer, &rest);
+    match->conditional = hours.len > 0 || rest.len > 0;
     if (good)
-        read_log(importer, &out);
-    match->options = keep(importer, &out);
+        read_log(importer, &rest);
+    match->options = joined(importer, (const struct buffer *const[]){&limit, &hours, &rest});
+    match->late = late.len > 0 ? joined(importer, (const struct buffer *const[]){&limit, &late, &rest}) : NULL;
+    importer->arena.failed |= limit.failed || hours.failed || late.failed || rest.failed;
+    buffer_free(&limit);
+    buffer_free(&hours);
+    buffer_free(&late);
+    buffer_free(&rest);
     return good;
 }
 

@@ -33,7 +33,9 @@ struct match {
     const char *sports, *dports;   /* " port 80, 443", or "" */
     const struct uci_value *types; /* of ICMP */
     const char *options;           /* " limit 10/second …", or "" */
-    const char *label;             /* "  \"Allow-Ping\"", or "" */
+    const char *late;  /* the same with the hours after midnight, for a statement of their own; NULL if there is none */
+    bool conditional;  /* it fits at times, or some devices */
+    const char *label; /* "  \"Allow-Ping\"", or "" */
 };
 
 /* Read the conditions of the section that is being translated. `protos` is what is meant where it names no protocol.

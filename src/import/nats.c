@@ -57,6 +57,10 @@ static bool read_as(struct importer *importer, const char *option, struct transl
         return false;
     }
     const struct tg_range *range = &list->address.range;
+    if (tg_addr_is_group(TG_IPV4, range->last) || tg_addr_is_unspecified(range->first)) {
+        import_lost(importer, option, ": nothing can be sent from there; the section is left out");
+        return false;
+    }
     char first[TG_ADDR_TEXT], last[TG_ADDR_TEXT];
     buffer_print(&out, "%s", tg_addr_format(TG_IPV4, range->first, first));
     if (!tg_addr_equal(range->first, range->last))
@@ -79,7 +83,7 @@ static bool is_translated(struct importer *importer)
     if (text != NULL)
         value_family(text, &families);
     if (families & FAMILY_V4)
-        return import_can(importer, IMPORT_TRANSLATE, NULL);
+        return true;
     import_lost(importer, "family", ": IPv6 is not translated");
     return false;
 }

@@ -17,6 +17,7 @@ struct import_claim {
     uint8_t proto;
     struct policy_ports ports; /* 0-0 for a protocol without any */
     const char *at, *source;
+    bool conditional; /* what it does not take just now is for others */
 };
 
 struct work {
@@ -188,14 +189,18 @@ static bool claim(struct work *work, const struct value_proto *proto)
     struct import_claim *made = arena_take(&importer->arena, sizeof *made);
     if (made == NULL)
         return false;
-    *made = (struct import_claim){
-        .zone = work->src, .section = importer->section, .any = proto->any, .at = work->at, .source = work->source};
+    *made = (struct import_claim){.zone = work->src,
+                                  .section = importer->section,
+                                  .any = proto->any,
+                                  .at = work->at,
+                                  .source = work->source,
+                                  .conditional = work->match.conditional};
     if (!proto->any)
         made->proto = proto->proto;
     if (has_ports(proto))
         made->ports = work->ext;
     for (const struct import_claim *c = importer->claims; c != NULL; c = c->next) {
-        if (!same_claim(c, made))
+        if (c->conditional || !same_claim(c, made))
             continue;
         import_ignored(importer, NULL, "the section on line %u takes the same, and comes first", c->section->line);
         return false;
@@ -218,7 +223,7 @@ static bool is_reflected(const struct work *work)
            (dest == NULL || strcmp(dest, "*") != 0);
 }
 
-static void write_forward(const struct work *work, const char *protos, bool ports)
+static void write_forward(const struct work *work, const char *protos, bool ports, const char *options)
 {
     struct buffer line = {0};
     buffer_print(&line, "forward %s", protos);
@@ -228,10 +233,17 @@ static void write_forward(const struct work *work, const char *protos, bool port
                  work->from.text, work->host);
     if (ports && work->has_in)
         write_ports(&line, work->in);
-    buffer_print(&line, "%s%s%s", is_reflected(work) ? "" : " no-hairpin", work->match.options, work->match.label);
+    buffer_print(&line, "%s%s%s", is_reflected(work) ? "" : " no-hairpin", options, work->match.label);
     work->importer->arena.failed |= line.failed;
     import_statement(work->importer, "%s", buffer_text(&line));
     buffer_free(&line);
+}
+
+static void write_forwards(const struct work *work, const char *protos, bool ports)
+{
+    write_forward(work, protos, ports, work->match.options);
+    if (work->match.late != NULL)
+        write_forward(work, protos, ports, work->match.late);
 }
 
 /* The protocols that go into one statement: with ports, or without. */
@@ -248,7 +260,7 @@ static void write_protos(struct work *work, bool ports)
             buffer_print(&protos, "%s%s", protos.len > 0 ? "," : "", words_protocol_name(p->proto.proto, number));
     }
     if (protos.len > 0)
-        write_forward(work, buffer_text(&protos), ports);
+        write_forwards(work, buffer_text(&protos), ports);
     work->importer->arena.failed |= protos.failed;
     buffer_free(&protos);
 }
@@ -261,7 +273,7 @@ static void write_all(struct work *work)
         struct import_zone *zone = import_zone(work->importer, work->src->uci_name);
         zone->exposed = work->importer->exposed = true;
         import_note(work->importer, "What a rule about the router takes does not reach this host.");
-        write_forward(work, "any", false);
+        write_forwards(work, "any", false);
     }
     write_protos(work, true);
     write_protos(work, false);

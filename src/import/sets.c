@@ -120,7 +120,7 @@ static bool define(struct importer *importer, const struct uci_section *s, struc
     struct buffer entries = {0}, out = {0};
     const char *path = uci_text(s, "loadfile");
     size_t count = write_entries(importer, s, content, &entries);
-    bool file = path != NULL && import_can(importer, IMPORT_SET_FILE, "loadfile") && is_path(importer, path);
+    bool file = path != NULL && is_path(importer, path);
     if (path == NULL && count == 0)
         import_lost(importer, NULL, ": it has no entry, and nothing can be put in while the firewall runs");
     set->lost = path != NULL ? !file : count == 0;

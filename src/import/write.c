@@ -76,17 +76,26 @@ static void side_of(const struct work *work, bool to, uint8_t families, struct m
     buffer_free(&text);
 }
 
-static void statement(const struct work *work, const char *protos, uint8_t natural, uint8_t families, bool ports)
+static void line(const struct work *work, const char *protos, const struct match_side *from,
+                 const struct match_side *to, bool ports, const char *options)
 {
     const struct match *match = work->match;
+    import_statement(work->importer, "%s%s%s from %s%s%s%s to %s%s%s%s%s%s", work->action, *protos != '\0' ? " " : "",
+                     protos, work->from, *from->text != '\0' ? " " : "", from->text, ports ? match->sports : "",
+                     work->to, *to->text != '\0' ? " " : "", to->text, ports ? match->dports : "", options,
+                     match->label);
+}
+
+static void statement(const struct work *work, const char *protos, uint8_t natural, uint8_t families, bool ports)
+{
     struct match_side from, to;
     side_of(work, false, families, &from);
     side_of(work, true, families, &to);
     if ((natural & from.families & to.families) != families)
         match_restrict(work->importer, from.kind == SIDE_ANY || to.kind == SIDE_LIST ? &from : &to, families);
-    import_statement(work->importer, "%s%s%s from %s%s%s%s to %s%s%s%s%s%s", work->action, *protos != '\0' ? " " : "",
-                     protos, work->from, *from.text != '\0' ? " " : "", from.text, ports ? match->sports : "", work->to,
-                     *to.text != '\0' ? " " : "", to.text, ports ? match->dports : "", match->options, match->label);
+    line(work, protos, &from, &to, ports, work->match->options);
+    if (work->match->late != NULL)
+        line(work, protos, &from, &to, ports, work->match->late);
 }
 
 /* The types of ICMP in one family: a statement. */

@@ -222,7 +222,7 @@ static void write_zone(struct importer *importer, const struct import_zone *zone
     }
     if (zone->masquerade)
         buffer_print(&line, " masquerade");
-    if (options_bool(zone->section, "mtu_fix", false) && import_can(importer, IMPORT_MSS_CLAMP, "mtu_fix"))
+    if (options_bool(zone->section, "mtu_fix", false))
         buffer_print(&line, " mss-clamp");
     importer->statements.failed |= line.failed;
     import_statement(importer, "%s", buffer_text(&line));
@@ -257,7 +257,7 @@ static void masquerade_limits(struct importer *importer, const struct import_zon
     for (size_t i = 0; i < 2; i++) {
         struct match_side side;
         if (!zone->masquerade || uci_option(zone->section, options[i]) == NULL ||
-            !import_can(importer, IMPORT_TRANSLATE, options[i]) || !match_side(importer, options[i], FAMILY_V4, &side))
+            !match_side(importer, options[i], FAMILY_V4, &side))
             continue;
         match_invert(importer, &side);
         if (i == 0)

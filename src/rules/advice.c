@@ -41,6 +41,41 @@ static void advise_host(struct compiler *compiler, struct place place, const str
                  tg_addr_format(range->family, range->first, text));
 }
 
+/* `both`: in both families, where the device has them. */
+static void advise_device(struct compiler *compiler, const struct address_item *device, bool both)
+{
+    if (device->name == NULL) {
+        advise_host(compiler, device->place, &device->range);
+        return;
+    }
+    const struct address_set *set = names_find(&compiler->names, device->name)->addresses;
+    for (size_t i = 0; i < set->count; i++) {
+        if (both || set->ranges[i].family == TG_IPV4)
+            advise_host(compiler, device->place, &set->ranges[i]);
+    }
+}
+
+static bool is_own(const struct tg_policy *policy, struct tg_addr addr)
+{
+    for (uint8_t i = TG_ZONE_FIRST; i < tg_policy_zone_count(policy); i++) {
+        const struct tg_zone *zone = tg_policy_zone(policy, i);
+        for (size_t j = 0; j < zone->address_count; j++) {
+            if (zone->addresses[j].family == TG_IPV4 && tg_addr_equal(zone->addresses[j].addr, addr))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_mapped(const struct compiler *compiler, struct tg_addr addr)
+{
+    for (size_t i = 0; i < compiler->map_count; i++) {
+        if (tg_addr_equal(compiler->maps[i].outside, addr))
+            return true;
+    }
+    return false;
+}
+
 /* Whether `addr` is an address of the router on a zone whose IPv4 addresses are in the file, or may be. */
 static bool may_be_own(const struct tg_policy *policy, struct tg_addr addr)
 {
@@ -48,14 +83,11 @@ static bool may_be_own(const struct tg_policy *policy, struct tg_addr addr)
     for (uint8_t i = TG_ZONE_FIRST; i < tg_policy_zone_count(policy); i++) {
         const struct tg_zone *zone = tg_policy_zone(policy, i);
         bool known = false;
-        for (size_t j = 0; j < zone->address_count; j++) {
+        for (size_t j = 0; j < zone->address_count; j++)
             known |= zone->addresses[j].family == TG_IPV4;
-            if (zone->addresses[j].family == TG_IPV4 && tg_addr_equal(zone->addresses[j].addr, addr))
-                return true;
-        }
         all_known &= known;
     }
-    return !all_known;
+    return !all_known || is_own(policy, addr);
 }
 
 static void advise_forward(void *context, const struct statement *st)
@@ -64,16 +96,82 @@ static void advise_forward(void *context, const struct statement *st)
     if (st->kind != STATEMENT_FORWARD)
         return;
     const struct forward_statement *forward = &st->forward;
-    const struct address_item *host = forward->host;
-    if (host->name == NULL) {
-        advise_host(compiler, host->place, &host->range);
-    } else {
-        const struct address_set *set = names_find(&compiler->names, host->name)->addresses;
-        for (size_t i = 0; i < set->count; i++)
-            advise_host(compiler, host->place, &set->ranges[i]);
-    }
-    if (forward->at.len > 0 && !may_be_own(compiler->policy, forward->at_addr))
+    advise_device(compiler, forward->host, true);
+    if (forward->at.len > 0 && !may_be_own(compiler->policy, forward->at_addr) &&
+        !is_mapped(compiler, forward->at_addr))
         complain(compiler->complaints, TG_WARNING, forward->at, "no zone says that this is an address of the router");
+}
+
+static void advise_map(void *context, const struct statement *st)
+{
+    struct compiler *compiler = context;
+    if (st->kind != STATEMENT_MAP)
+        return;
+    advise_device(compiler, st->map.host, false);
+    if (is_own(compiler->policy, st->map.addr))
+        complain(compiler->complaints, TG_WARNING, st->map.outside,
+                 "this is an address of the router itself: whoever connects to it would reach this host instead");
+}
+
+/* Empty sets: an empty file is no error, for a list may have nothing in it today. */
+
+static const struct name *empty_set(struct compiler *compiler, const struct address_item *item)
+{
+    const struct name *name = item->name != NULL ? names_find(&compiler->names, item->name) : NULL;
+    return name != NULL && name->kind == NAME_SET && name->addresses->count == 0 ? name : NULL;
+}
+
+static bool is_all_empty(struct compiler *compiler, const struct address_item *items)
+{
+    for (const struct address_item *item = items; item != NULL; item = item->next) {
+        if (empty_set(compiler, item) == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* `comes` is what an empty list comes to. */
+static void advise_items(struct compiler *compiler, const struct address_item *items, const char *comes)
+{
+    char where[COMPLAINT_WHERE];
+    if (!is_all_empty(compiler, items))
+        comes = " and adds nothing here";
+    for (const struct address_item *item = items; item != NULL; item = item->next) {
+        const struct name *name = empty_set(compiler, item);
+        if (name != NULL)
+            complain(compiler->complaints, TG_WARNING, item->place, "the set '%s', of %s, has no address%s", name->text,
+                     complaint_where(name->place, where), comes);
+    }
+}
+
+static void advise_side(struct compiler *compiler, const struct side *side, const char *comes)
+{
+    advise_items(compiler, side->addresses.items,
+                 side->addresses.outside ? ", and what is not in it is everybody" : comes);
+}
+
+static void advise_empty(void *context, const struct statement *st)
+{
+    static const char never[] = ", so this never fits";
+    struct compiler *compiler = context;
+    switch (st->kind) {
+    case STATEMENT_RULE:
+        advise_side(compiler, &st->rule.from, never);
+        advise_side(compiler, &st->rule.to, never);
+        break;
+    case STATEMENT_TRANSLATE:
+        advise_side(compiler, &st->translate.from, never);
+        advise_side(compiler, &st->translate.to, never);
+        break;
+    case STATEMENT_FORWARD: advise_side(compiler, &st->forward.from, ", so nobody outside gets there"); break;
+    case STATEMENT_DETECT: advise_side(compiler, &st->detect.from, never); break;
+    case STATEMENT_KNOCK: advise_side(compiler, &st->knock.from, never); break;
+    case STATEMENT_SET:
+        if (!is_all_empty(compiler, st->addresses)) /* else whoever uses this set is told */
+            advise_items(compiler, st->addresses, "");
+        break;
+    default: break;
+    }
 }
 
 /* Names of included files are a collection to choose from; zones have their effect by being there. */
@@ -91,6 +189,9 @@ void compile_advise(struct compiler *compiler)
     if (!compiler->from_router)
         complain_of_file(compiler->complaints, TG_WARNING, compiler->tree->root.text->path,
                          "nothing allows the router's own connections; 'allow from router' does");
-    advise_names(compiler);
+    advise_names(compiler); /* before the others, which look names up and so use them */
     tree_walk(&compiler->tree->root, advise_forward, compiler);
+    tree_walk(&compiler->tree->root, advise_map, compiler);
+    tree_walk(&compiler->tree->root, advise_empty, compiler);
+    exposure_advise(&compiler->exposure, compiler->policy, compiler->complaints);
 }

@@ -20,17 +20,30 @@ static struct policy_ports ports_of(const struct policy_forward *forward)
     return forward->any_port ? (struct policy_ports){0, 65535} : forward->ext;
 }
 
+/* Whether there are packets that it leaves to others, by the time or by who sends them. */
+static bool is_conditional(const struct claim *claim)
+{
+    const struct policy_when *when = &claim->forward.when;
+    return when->during != 0 || when->mac != 0 || when->after != 0;
+}
+
 /* By ports first, so that claims that overlap stand near each other; then by all else that a claim says. */
 static int compare_claims(const struct claim *x, const struct claim *y)
 {
     const struct policy_forward *f = &x->forward, *g = &y->forward;
     struct policy_ports p = ports_of(f), q = ports_of(g);
     const uint64_t pairs[][2] = {
-        {p.first, q.first},           {p.last, q.last},
-        {f->any_proto, g->any_proto}, {f->proto, g->proto},
-        {f->any_port, g->any_port},   {f->zone, g->zone},
-        {f->has_at, g->has_at},       {f->at.lo, g->at.lo},
-        {f->src.set, g->src.set},     {f->src.outside, g->src.outside},
+        {p.first, q.first},
+        {p.last, q.last},
+        {f->any_proto, g->any_proto},
+        {f->proto, g->proto},
+        {f->any_port, g->any_port},
+        {f->zone, g->zone},
+        {f->has_at, g->has_at},
+        {f->at.lo, g->at.lo},
+        {f->src.set, g->src.set},
+        {f->src.outside, g->src.outside},
+        {is_conditional(x), is_conditional(y)},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (pairs[i][0] != pairs[i][1])
@@ -108,7 +121,7 @@ static void find_same(const struct claim *const *sorted, size_t count, struct ri
         const struct claim *claim = sorted[i];
         if (compare_claims(first, claim) != 0)
             first = claim;
-        else if (first->statement != claim->statement)
+        else if (first->statement != claim->statement && !is_conditional(first))
             rivals[claim->order].same = first;
     }
 }
@@ -116,7 +129,8 @@ static void find_same(const struct claim *const *sorted, size_t count, struct ri
 static void note_overlap(const struct claim *earlier, const struct claim *later, struct rivals *rivals)
 {
     const struct claim **known = &rivals[later->order].overlaps;
-    if (earlier->statement == later->statement || (*known != NULL && (*known)->order < earlier->order))
+    if (earlier->statement == later->statement || is_conditional(earlier) ||
+        (*known != NULL && (*known)->order < earlier->order))
         return;
     /* an exposed host, wherever it stands, gets what no other forward takes */
     if (earlier->forward.any_proto == later->forward.any_proto && meet(earlier, later))

@@ -24,6 +24,19 @@ bool compile_failed(struct compiler *compiler)
     return false;
 }
 
+/* What a statement wants its packets logged with: maybe nothing but the line; NULL if it does not. */
+static const char *log_of(const struct statement *st)
+{
+    const struct name_ref *text;
+    switch (st->kind) {
+    case STATEMENT_RULE: text = st->rule.options.log.len > 0 ? &st->rule.options.log_text : NULL; break;
+    case STATEMENT_FORWARD: text = st->forward.options.log.len > 0 ? &st->forward.options.log_text : NULL; break;
+    case STATEMENT_DETECT: text = st->detect.log.len > 0 ? &st->detect.log_text : NULL; break;
+    default: text = NULL; break;
+    }
+    return text == NULL ? NULL : text->text != NULL ? text->text : "";
+}
+
 bool compile_statement(struct compiler *compiler, const struct statement *st, enum tg_statement_kind kind,
                        const struct name_ref *label, uint32_t *number)
 {
@@ -33,6 +46,7 @@ bool compile_statement(struct compiler *compiler, const struct statement *st, en
         .line = text_line(st->place.text, st->place.at),
         .text = text_fold(compiler->arena, st->place),
         .label = label->text != NULL && *label->text != '\0' ? label->text : NULL,
+        .log = log_of(st),
     };
     if (statement.text == NULL || policy_add_statement(compiler->policy, &statement, number) != 0)
         return compile_failed(compiler);
@@ -71,31 +85,24 @@ static bool compile_addresses(struct compiler *compiler)
 
 /* Statements, in the order of the file. */
 
-static void compile_default(struct compiler *compiler, const struct statement *st)
-{
-    char where[COMPLAINT_WHERE];
-    if (compiler->fallback != NULL) {
-        compile_error(compiler, st->place, "the default is already said at %s",
-                      complaint_where(compiler->fallback->place, where));
-        return;
-    }
-    compiler->fallback = st;
-    policy_set_default(compiler->policy, st->fallback);
-}
-
 static void compile_one(void *context, const struct statement *st)
 {
     struct compiler *compiler = context;
     if (st->broken || compiler->arena->failed)
         return;
-    if (st->kind == STATEMENT_RULE)
-        compile_rule(compiler, st);
-    else if (st->kind == STATEMENT_FORWARD)
-        compile_forward(compiler, st);
-    else if (st->kind == STATEMENT_DEFAULT)
-        compile_default(compiler, st);
-    else if (st->kind == STATEMENT_EXPECT)
-        compile_expect(compiler, st);
+    switch (st->kind) {
+    case STATEMENT_RULE: compile_rule(compiler, st); break;
+    case STATEMENT_FORWARD: compile_forward(compiler, st); break;
+    case STATEMENT_DEFAULT: compile_default(compiler, st); break;
+    case STATEMENT_TRANSLATE: compile_translate(compiler, st); break;
+    case STATEMENT_MAP: compile_map(compiler, st); break;
+    case STATEMENT_NAT: compile_nat(compiler, st); break;
+    case STATEMENT_TIMEOUT: compile_timeout(compiler, st); break;
+    case STATEMENT_CONNECTIONS: compile_connections(compiler, st); break;
+    case STATEMENT_DETECT: compile_detect(compiler, st); break;
+    case STATEMENT_EXPECT: compile_expect(compiler, st); break;
+    default: break; /* names are entered, and blank lines say nothing */
+    }
 }
 
 static void compile_all(struct compiler *compiler)
@@ -103,7 +110,9 @@ static void compile_all(struct compiler *compiler)
     if (!names_enter(&compiler->names, compiler->tree) || !compile_zones(compiler))
         return;
     compile_addresses(compiler);
+    compile_knocks(compiler);
     tree_walk(&compiler->tree->root, compile_one, compiler);
+    compile_judge_maps(compiler);
     if (!compiler->arena->failed && !claims_judge(&compiler->claims, compiler->complaints))
         compile_failed(compiler);
 }

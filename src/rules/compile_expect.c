@@ -21,12 +21,13 @@ static bool use_names(struct compiler *compiler, const struct token *token)
     return good;
 }
 
-/* `PACKET is OUTCOME`, behind the first word. */
+/* `PACKET is OUTCOME [at DAY HH:MM]`, behind the first word. */
 static bool read_expectation(struct compiler *compiler, struct parser *parser, struct policy_expectation *expectation,
                              struct place *outcome)
 {
-    static const char *const is[] = {"is", "port", NULL};
-    if (!parse_probe(parser, compiler->policy, &expectation->probe))
+    static const char *const is[] = {"is", "port", NULL}, *const at[] = {"at", NULL};
+    struct tg_probe *probe = &expectation->probe;
+    if (!parse_probe(parser, compiler->policy, probe))
         return false;
     if (!parse_accept(parser, "is"))
         return parse_expected(parser, "'is' and what becomes of the packet", is);
@@ -34,11 +35,10 @@ static bool read_expectation(struct compiler *compiler, struct parser *parser, s
     if (!parse_outcome(parser, compiler->policy, expectation))
         return false;
     *outcome = text_span(*outcome, parser->token[-1].place);
-    if (parse_at(parser, "at")) {
-        parse_not_yet(parser, parser->token->place);
+    if (!parse_probe_time(parser, probe))
         return false;
-    }
-    return parse_at_end(parser) || parse_expected(parser, "the end of the line", NULL);
+    return parse_at_end(parser) ||
+           parse_expected(parser, probe->has_minute ? "the end of the line" : "'at' or the end of the line", at);
 }
 
 bool compile_expect(struct compiler *compiler, const struct statement *st)

@@ -12,28 +12,21 @@ struct work {
     const struct forward_statement *st;
     uint32_t number; /* of the statement in the policy */
     struct resolved_side from;
-    const struct tg_addr *host4, *host6; /* or NULL */
-    const struct address_set *host_set6;
+    const struct tg_addr *host4, *host6;        /* or NULL */
+    const struct address_set *host, *host_set6; /* of both families, and of IPv6 alone */
+    struct policy_when when;
 };
 
 /* Which host, and in which families. */
 
 static bool resolve_host(struct work *work)
 {
-    const struct address_item *item = work->st->host;
     struct compiler *compiler = work->compiler;
     const struct address_set *set;
-    if (item->name == NULL) {
-        struct tg_range range = item->range;
-        set = sets_addresses(&compiler->sets, &range, 1);
-    } else {
-        struct name_ref ref = {item->name, item->place};
-        struct name *name = names_want(&compiler->names, &ref, NAME_HOST, "a host: a forward goes to one");
-        if (name == NULL || !resolve_name(compiler, name))
-            return false;
-        set = name->addresses;
-    }
-    for (size_t i = 0; set != NULL && i < set->count; i++) {
+    if (!resolve_device(compiler, work->st->host, "a host: a forward goes to one", &set))
+        return false;
+    work->host = set;
+    for (size_t i = 0; i < set->count; i++) {
         const struct tg_range *range = &set->ranges[i];
         if (range->family == TG_IPV4) {
             work->host4 = &range->first;
@@ -135,12 +128,37 @@ static bool forward_ports(const struct work *work, const struct resolved_proto *
 
 /* What is added to the policy. */
 
+/* The rule that the policy makes of a forward, for its advice. */
+static bool expose(const struct work *work, const struct policy_forward *forward)
+{
+    struct arena *arena = work->compiler->arena;
+    struct policy_ports *in = arena_take(arena, sizeof *in);
+    struct exposure_rule exposed = {
+        .statement = work->statement,
+        .rule = {.action = TG_ACCEPT,
+                 .family = TG_IPV4,
+                 .any_proto = forward->any_proto,
+                 .proto = forward->proto,
+                 .zone_in = forward->zone,
+                 .src = forward->src,
+                 .when = forward->when},
+        .src = work->from.where.set,
+        .dst = work->host,
+        .ports = forward->any_port ? NULL : in,
+        .port_count = !forward->any_port,
+    };
+    if (in == NULL)
+        return false;
+    *in = forward->in;
+    return exposure_add(&work->compiler->exposure, arena, &exposed);
+}
+
 static bool add_forward(const struct work *work, struct policy_forward *forward)
 {
     struct claim claim = {.statement = work->statement, .forward = *forward, .src = work->from.where.set};
     if (policy_add_forward(work->compiler->policy, forward) != 0)
         return compile_failed(work->compiler);
-    return claims_add(&work->compiler->claims, work->compiler->arena, &claim);
+    return expose(work, forward) && claims_add(&work->compiler->claims, work->compiler->arena, &claim);
 }
 
 /* IPv4: destination translation, a range of ports each. */
@@ -156,6 +174,7 @@ static bool add_forwards(const struct work *work, const struct resolved_proto *p
         .has_at = work->st->at.len > 0,
         .at = work->st->at_addr,
         .host = *work->host4,
+        .when = work->when,
         .hairpin = !work->st->no_hairpin,
     };
     if (map->ext == NULL)
@@ -186,12 +205,21 @@ static bool add_pinhole(const struct work *work, const struct resolved_proto *pr
         .zone_out = TG_ZONE_NONE,
         .src = work->from.where.where,
         .dst = {work->host_set6->number, false},
+        .when = work->when,
         .sport = POLICY_NONE,
         .dport = ports != NULL ? ports->number : POLICY_NONE,
     };
+    const struct exposure_rule exposed = {
+        .statement = work->statement,
+        .rule = rule,
+        .src = work->from.where.set,
+        .dst = work->host_set6,
+        .ports = ports != NULL ? ports->ranges : NULL,
+        .port_count = ports != NULL ? ports->count : 0,
+    };
     if (policy_add_rule(work->compiler->policy, &rule) != 0)
         return compile_failed(work->compiler);
-    return true;
+    return exposure_add(&work->compiler->exposure, work->compiler->arena, &exposed);
 }
 
 static bool add_proto(const struct work *work, const struct resolved_proto *proto)
@@ -232,7 +260,8 @@ bool compile_forward(struct compiler *compiler, const struct statement *st)
     good &= resolve_host(&work);
     good &= resolve_port_names(compiler, &st->forward.in);
     if (!good || !check(&work, &protos) ||
-        !compile_statement(compiler, st, TG_STATEMENT_FORWARD, &st->forward.label, &work.number))
+        !compile_statement(compiler, st, TG_STATEMENT_FORWARD, &st->forward.label, &work.number) ||
+        !compile_options(compiler, &st->forward.options, work.from.zone, &work.when))
         return false;
     if (st->forward.any)
         return add_proto(&work, NULL);

@@ -7,6 +7,7 @@
 /* A statement being compiled: what all its rules have in common. */
 struct work {
     struct compiler *compiler;
+    const struct statement *statement;
     const struct rule_statement *st;
     struct resolved_side from, to;
     struct policy_rule rule;
@@ -37,24 +38,28 @@ static bool rule_families(const struct work *work, uint8_t proto_families, struc
     return true;
 }
 
-/* Ports of one side, for the protocol that the rule is of. */
-static bool rule_ports(const struct work *work, const struct port_list *list, uint8_t proto, uint32_t *number)
+/* Ports of one side, for the protocol that the rule is of; NULL if none are named. */
+static bool rule_ports(const struct work *work, const struct port_list *list, uint8_t proto,
+                       const struct port_set **ports)
 {
-    const struct port_set *set;
-    *number = POLICY_NONE;
-    if (list->items == NULL)
-        return true;
-    if (!resolve_ports(work->compiler, list, proto, &set))
-        return false;
-    *number = set->number;
-    return true;
+    *ports = NULL;
+    return list->items == NULL || resolve_ports(work->compiler, list, proto, ports);
 }
 
-static bool add_rule(const struct work *work, const struct policy_rule *rule)
+/* `dport` is what the rule's own number of it stands for. */
+static bool add_rule(const struct work *work, const struct policy_rule *rule, const struct port_set *dport)
 {
+    const struct exposure_rule exposed = {
+        .statement = work->statement,
+        .rule = *rule,
+        .src = work->from.where.set,
+        .dst = work->to.where.set,
+        .ports = dport != NULL ? dport->ranges : NULL,
+        .port_count = dport != NULL ? dport->count : 0,
+    };
     if (policy_add_rule(work->compiler->policy, rule) != 0)
         return compile_failed(work->compiler);
-    return true;
+    return exposure_add(&work->compiler->exposure, work->compiler->arena, &exposed);
 }
 
 static bool add_types(const struct work *work, struct policy_rule *rule)
@@ -64,7 +69,7 @@ static bool add_types(const struct work *work, struct policy_rule *rule)
         rule->type = type->type;
         rule->any_code = type->any_code;
         rule->code = type->code;
-        if (!add_rule(work, rule))
+        if (!add_rule(work, rule, NULL))
             return false;
     }
     return true;
@@ -73,18 +78,21 @@ static bool add_types(const struct work *work, struct policy_rule *rule)
 static bool add_proto(const struct work *work, const struct resolved_proto *proto)
 {
     struct policy_rule rule = work->rule;
+    const struct port_set *sport, *dport;
     uint8_t families;
     rule.any_proto = false;
     rule.proto = proto->proto;
     if (!rule_families(work, resolve_families(proto->proto), work->st->protos.place, &families))
         return false;
     rule.family = family_of(families);
-    if (!rule_ports(work, &work->st->from.ports, proto->proto, &rule.sport) ||
-        !rule_ports(work, &work->st->to.ports, proto->proto, &rule.dport))
+    if (!rule_ports(work, &work->st->from.ports, proto->proto, &sport) ||
+        !rule_ports(work, &work->st->to.ports, proto->proto, &dport))
         return false;
     if (proto->ports != NULL)
-        rule.dport = proto->ports->number;
-    return work->st->types != NULL ? add_types(work, &rule) : add_rule(work, &rule);
+        dport = proto->ports;
+    rule.sport = sport != NULL ? sport->number : POLICY_NONE;
+    rule.dport = dport != NULL ? dport->number : POLICY_NONE;
+    return work->st->types != NULL ? add_types(work, &rule) : add_rule(work, &rule, dport);
 }
 
 static bool add_any_proto(const struct work *work)
@@ -94,7 +102,7 @@ static bool add_any_proto(const struct work *work)
     if (!rule_families(work, SETS_BOTH, work->st->protos.place, &families))
         return false;
     rule.family = family_of(families);
-    return add_rule(work, &rule);
+    return add_rule(work, &rule, NULL);
 }
 
 /* What makes no sense whatever the names mean. */
@@ -132,14 +140,15 @@ static bool fill_rule(struct work *work, const struct statement *st)
 
 bool compile_rule(struct compiler *compiler, const struct statement *st)
 {
-    struct work work = {.compiler = compiler, .st = &st->rule};
+    struct work work = {.compiler = compiler, .statement = st, .st = &st->rule};
     struct resolved_protos protos;
     bool good = resolve_protos(compiler, &st->rule.protos, &protos);
     good &= resolve_side(compiler, &st->rule.from, &work.from);
     good &= resolve_port_names(compiler, &st->rule.from.ports);
     good &= resolve_side(compiler, &st->rule.to, &work.to);
     good &= resolve_port_names(compiler, &st->rule.to.ports);
-    if (!good || !check_ports(compiler, &st->rule, &protos) || !fill_rule(&work, st))
+    if (!good || !check_ports(compiler, &st->rule, &protos) || !fill_rule(&work, st) ||
+        !compile_options(compiler, &st->rule.options, work.from.zone, &work.rule.when))
         return false;
 
     if (st->rule.action == TG_STATEMENT_ALLOW && (work.from.zone == TG_ZONE_ROUTER || work.from.zone == TG_ZONE_NONE))

@@ -37,7 +37,10 @@ static bool zone_addresses(struct compiler *compiler, const struct zone_statemen
 static bool add_zone(struct compiler *compiler, struct name *name, uint8_t number)
 {
     const struct zone_statement *st = &name->statement->zone;
-    struct tg_zone zone = {.name = name->text, .masquerade = st->masquerade};
+    struct tg_zone zone = {.name = name->text,
+                           .masquerade = st->masquerade,
+                           .mss_clamp = st->mss_clamp,
+                           .open_on_failure = st->open_on_failure};
     if (!zone_interfaces(compiler, st, &zone) || !zone_addresses(compiler, st, &zone))
         return false;
     if (policy_add_zone(compiler->policy, &zone) != 0)

@@ -167,6 +167,22 @@ void complain_of_file(struct tg_complaints *complaints, enum tg_severity severit
     va_end(args);
 }
 
+void complain_of_line(struct tg_complaints *complaints, enum tg_severity severity, const char *path, uint32_t line,
+                      const char *source, const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    char *copy = arena_text(&complaints->strings, source, strlen(source));
+    struct tg_complaint shown = {.severity = severity, .line = line, .column = 1, .source = copy, .mark = copy};
+    shown.width = text_characters(source, strlen(source));
+    shown.message = arena_text(&complaints->strings, message, strlen(message));
+    shown.file = arena_text(&complaints->strings, path, strlen(path));
+    keep(complaints, shown, (struct place){0});
+}
+
 void complain_later(struct tg_complaints *complaints, enum tg_severity severity, const struct tg_complaint *place,
                     const char *format, ...)
 {

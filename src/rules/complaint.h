@@ -27,6 +27,11 @@ COMPLAINT_PRINTF(4, 5)
 void complain_of_file(struct tg_complaints *complaints, enum tg_severity severity, const char *path, const char *format,
                       ...);
 
+/* Complain of a line whose text is not at hand any more; `source` is what it says. */
+COMPLAINT_PRINTF(6, 7)
+void complain_of_line(struct tg_complaints *complaints, enum tg_severity severity, const char *path, uint32_t line,
+                      const char *source, const char *format, ...);
+
 /* Fill in the place of a complaint that may be made later, when the text is gone: all but severity and message. Strings
  * are of the arena, or of the text.
  * => false without memory */

@@ -130,6 +130,17 @@ static void check_alone(struct tg_complaints *complaints, struct place all, cons
                  "a '\\' at the end would go on in the next line of the file");
 }
 
+/* Whether a forward has been written without its first word: with a protocol in its place. */
+static bool is_headless(const char *statement)
+{
+    size_t len = strcspn(statement, " \t,");
+    for (size_t i = 0; words_protocols[i] != NULL; i++) {
+        if (strlen(words_protocols[i]) == len && strncmp(statement, words_protocols[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Read what is to be added, without the blanks around it: a complaint shows it as it will stand in the file.
  * => 0 with its place, all of a text; -EINVAL: complained of; or -ENOMEM */
 static int read_forward(struct edit *edit, const char *statement, struct tg_complaints *complaints, struct place *all)
@@ -143,6 +154,10 @@ static int read_forward(struct edit *edit, const char *statement, struct tg_comp
         return -ENOMEM;
     *all = (struct place){text, 0, text->len};
     tree->complaints = complaints;
+    if (is_headless(statement)) {
+        complain(complaints, TG_ERROR, *all, "the word 'forward' is missing before it");
+        return complaints_failed(complaints) ? -ENOMEM : -EINVAL;
+    }
     bool parsed = parse_file(tree, text, &file);
     tree->complaints = NULL;
     if (parsed && tg_complaints_count(complaints, TG_ERROR) == before)

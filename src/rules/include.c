@@ -11,6 +11,7 @@
 struct seen {
     const char *identity;
     const struct text *text;
+    struct address_file *list; /* that it proved to be; or NULL */
 };
 
 struct loader {
@@ -130,9 +131,10 @@ static bool refuse_again(struct loader *loader, const char *path, const char *id
     return false;
 }
 
-/* Read one file, and give it a text of its own.
+/* Read one file, and give it a text of its own; which is lent the bytes where `lent` is asked for: they are there, to
+ * be freed by the caller.
  * => it, or NULL: complained of, or memory ran out */
-static struct text *read_text(struct loader *loader, const char *path, struct place place)
+static struct text *read_text(struct loader *loader, const char *path, struct place place, char **lent)
 {
     struct arena *arena = &loader->tree->arena;
     const char *id = identity(arena, path);
@@ -155,14 +157,17 @@ static struct text *read_text(struct loader *loader, const char *path, struct pl
         refuse(loader, place, path, "cannot be read: %s", strerror(-err));
         return NULL;
     }
-    struct text *text = text_new(arena, path, bytes, len);
-    free(bytes);
+    struct text *text = lent != NULL ? text_lend(arena, path, bytes, len) : text_new(arena, path, bytes, len);
+    if (lent == NULL || text == NULL)
+        free(bytes);
     if (text == NULL)
         return NULL;
+    if (lent != NULL)
+        *lent = bytes;
     text->included = place;
     text->depth = depth;
     text->number = loader->count;
-    loader->seen[loader->count++] = (struct seen){id, text};
+    loader->seen[loader->count++] = (struct seen){id, text, NULL};
     return text;
 }
 
@@ -221,23 +226,42 @@ static bool include_statement(struct loader *loader, const struct text *text, st
     return include_one(loader, &tail, path, st->name.place);
 }
 
-/* The file that a set is read from. It is no part of the tree: it defines nothing but what is in the set.
- * => false if memory ran out */
+/* The list at `path`: several sets may have one, and it is read once.
+ * => it; or NULL: complained of, or memory ran out */
+static struct address_file *read_list(struct loader *loader, const char *path, struct place place)
+{
+    struct address_file *list = arena_take(&loader->tree->arena, sizeof *list);
+    const char *id = identity(&loader->tree->arena, path);
+    bool incomplete = loader->tree->incomplete;
+    char *bytes = NULL;
+    if (list == NULL || id == NULL)
+        return NULL;
+    for (unsigned i = 0; i < loader->count; i++) {
+        if (loader->seen[i].list != NULL && strcmp(loader->seen[i].identity, id) == 0)
+            return loader->seen[i].list;
+    }
+    struct text *text = read_text(loader, path, place, &bytes);
+    loader->tree->incomplete = incomplete; /* it defines no name that could be missing */
+    if (text == NULL)
+        return NULL;
+    loader->seen[loader->count - 1].list = list;
+    bool parsed = parse_address_file(loader->tree, text, list);
+    text->bytes = NULL; /* what was complained of has been copied, and nothing else is made of its words */
+    free(bytes);
+    return parsed ? list : NULL;
+}
+
+/* => false if memory ran out */
 static bool set_statement(struct loader *loader, const struct text *text, struct statement *st)
 {
     struct arena *arena = &loader->tree->arena;
     struct address_item *item = arena_take(arena, sizeof *item);
-    struct address_file *file = arena_take(arena, sizeof *file);
     const char *path = join(arena, text, st->path.text);
-    bool good = true, incomplete = loader->tree->incomplete;
-    if (item == NULL || file == NULL || path == NULL)
+    if (item == NULL || path == NULL)
         return false;
-    struct text *list = read_text(loader, path, st->path.place);
-    loader->tree->incomplete = incomplete; /* no name is missing */
-    if (list != NULL && !parse_address_file(loader->tree, list, file, &good))
-        return false;
-    st->broken |= list == NULL || !good;
-    *item = (struct address_item){.place = st->path.place, .file = file};
+    struct address_file *list = read_list(loader, path, st->path.place);
+    st->broken |= list == NULL || list->wrong;
+    *item = (struct address_item){.place = st->path.place, .file = list};
     st->addresses = item;
     return !arena->failed;
 }
@@ -245,7 +269,7 @@ static bool set_statement(struct loader *loader, const struct text *text, struct
 /* => false if the file is not there (complained of) or memory ran out */
 static bool load(struct loader *loader, const char *path, struct place place, struct file *file)
 {
-    struct text *text = read_text(loader, path, place);
+    struct text *text = read_text(loader, path, place, NULL);
     if (text == NULL || !parse_file(loader->tree, text, file))
         return false;
     for (struct statement *st = file->statements; st != NULL; st = st->next) {

@@ -57,6 +57,15 @@ static bool near_before(const struct parser *parser, const char *const *words, s
     return near->best != NULL;
 }
 
+static bool is_among(const char *const *words, const char *word)
+{
+    for (; words != NULL && *words != NULL; words++) {
+        if (strcmp(*words, word) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool parse_expected(struct parser *parser, const char *what, const char *const *words)
 {
     struct place found = parser->token->place;
@@ -69,11 +78,15 @@ bool parse_expected(struct parser *parser, const char *what, const char *const *
         found = parser->token[-1].place;
         quoted = false;
     }
+    complaint_quote(found, quote);
     if (end)
         parse_error(parser, found, "expected %s, found the end of the line", what);
+    else if (quoted)
+        parse_error(parser, found, "expected %s, found %s%s", what, quote, near_hint(&near, hint));
+    else if (near.best == NULL && is_among(words, "port") && words_like_ports(found))
+        parse_error(parser, found, "expected %s, found '%s'; a port is written 'port %s'", what, quote, quote);
     else
-        parse_error(parser, found, quoted ? "expected %s, found %s%s" : "expected %s, found '%s'%s", what,
-                    complaint_quote(found, quote), near_hint(&near, hint));
+        parse_error(parser, found, "expected %s, found '%s'%s", what, quote, near_hint(&near, hint));
     return false;
 }
 
@@ -170,16 +183,47 @@ bool parse_equals(struct parser *parser, const char *kind)
 
 #define LABEL_LONGEST 100 /* characters: a label stands in reports, on lines with much else */
 
-bool parse_label(struct parser *parser, struct name_ref *label)
+void parse_quoted(struct parser *parser, const char *what, struct name_ref *text)
 {
     if (parser->token->kind != TOKEN_QUOTED)
-        return true;
+        return;
     struct place place = parse_take(parser);
     if (text_characters(text_at(place), place.len) - 2 > LABEL_LONGEST)
-        parse_error(parser, place, "a label has at most %d characters", LABEL_LONGEST);
-    *label = (struct name_ref){parse_copy(parser, place), place};
-    if (!parse_at_end(parser))
+        parse_error(parser, place, "%s has at most %d characters", what, LABEL_LONGEST);
+    *text = (struct name_ref){parse_copy(parser, place), place};
+}
+
+bool parse_label(struct parser *parser, struct name_ref *label)
+{
+    bool has = parser->token->kind == TOKEN_QUOTED;
+    parse_quoted(parser, "a label", label);
+    if (has && !parse_at_end(parser))
         return parse_expected(parser, "the end of the line after the label", NULL);
+    return true;
+}
+
+/* Durations. */
+
+/* Seconds: whoever writes more has slipped, and the engine's timers do not run for ever. */
+#define DURATION_LONGEST (30 * 86400)
+
+bool parse_duration(struct parser *parser, const char *what, struct duration *duration)
+{
+    char quote[COMPLAINT_QUOTE];
+    if (!parse_at_word(parser) || words_reserved(parser->token->place))
+        return parse_expected(parser, what, NULL);
+    struct place word = parse_take(parser);
+    uint32_t number;
+    duration->place = word;
+    complaint_quote(word, quote);
+    if (words_number(word, &number))
+        parse_error(parser, word, "'%s' lacks its unit: write %ss, %sm, %sh or %sd", quote, quote, quote, quote, quote);
+    else if (!words_duration(word, &duration->seconds))
+        parse_error(parser, word, "'%s' is no duration: numbers with units, as in 10s, 5m, 2h30m or 1d", quote);
+    else if (duration->seconds == 0)
+        parse_error(parser, word, "'%s' is no time at all; it is at least 1s", quote);
+    else if (duration->seconds > DURATION_LONGEST)
+        parse_error(parser, word, "'%s' is too long; it is at most %dd", quote, DURATION_LONGEST / 86400);
     return true;
 }
 
@@ -202,14 +246,14 @@ static const struct verb {
     {"default", STATEMENT_DEFAULT, parse_default},
     {"forward", STATEMENT_FORWARD, parse_forward},
     {"include", STATEMENT_INCLUDE, parse_include},
-    {"translate", STATEMENT_NONE, NULL},
-    {"map", STATEMENT_NONE, NULL},
-    {"nat", STATEMENT_NONE, NULL},
-    {"timeout", STATEMENT_NONE, NULL},
-    {"connections", STATEMENT_NONE, NULL},
+    {"translate", STATEMENT_TRANSLATE, parse_translate},
+    {"map", STATEMENT_MAP, parse_map},
+    {"nat", STATEMENT_NAT, parse_nat},
+    {"timeout", STATEMENT_TIMEOUT, parse_timeout},
+    {"connections", STATEMENT_CONNECTIONS, parse_connections},
     {"helper", STATEMENT_NONE, NULL},
-    {"detect", STATEMENT_NONE, NULL},
-    {"knock", STATEMENT_NONE, NULL},
+    {"detect", STATEMENT_DETECT, parse_detect},
+    {"knock", STATEMENT_KNOCK, parse_knock},
     {"expect", STATEMENT_EXPECT, parse_expect},
 };
 

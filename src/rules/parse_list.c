@@ -159,6 +159,15 @@ bool parse_ports(struct parser *parser, struct port_list *list)
     return true;
 }
 
+bool parse_port(struct parser *parser, struct port_list *list)
+{
+    struct port_item **tail = &list->items;
+    if (!at_item(parser))
+        return parse_expected(parser, "a port or a service", NULL);
+    list->place = parser->token->place;
+    return port_item(parser, &tail);
+}
+
 /* Types of ICMP. */
 
 /* Split TYPE/CODE.
@@ -262,6 +271,10 @@ static bool proto_word(struct parser *parser, struct proto_item *item, bool *fou
         item->proto = (uint8_t)proto;
     } else if (at_item(parser) && words_is_name(word)) {
         item->service = parse_copy(parser, word);
+    } else if (words_like_ports(word)) {
+        complaint_quote(word, quote);
+        parse_error(parser, word, "'%s' is a port; before it stands its protocol, as in 'tcp port %s'", quote, quote);
+        return false;
     } else if (at_item(parser)) {
         parse_error(parser, word, "'%s' is neither a protocol nor a service", complaint_quote(word, quote));
         *found = false;

@@ -105,18 +105,24 @@ static bool own_addresses(struct parser *parser)
     return true;
 }
 
-bool parse_zone(struct parser *parser)
+/* `on-failure open|closed`; `before` says that it was there already. */
+static bool on_failure(struct parser *parser, struct place word, bool before)
+{
+    static const char *const words[] = {"open", "closed", NULL};
+    struct zone_statement *zone = &parser->statement->zone;
+    zone->open_on_failure = parse_accept(parser, "open");
+    if (!zone->open_on_failure && !parse_accept(parser, "closed"))
+        return parse_expected(parser, "'open' or 'closed'", words);
+    if (before)
+        parse_error(parser, text_span(word, parser->token[-1].place), "'on-failure' is already said before");
+    return true;
+}
+
+static bool zone_options(struct parser *parser)
 {
     static const char *const options[] = {"address", "masquerade", "mss-clamp", "on-failure", NULL};
     struct zone_statement *zone = &parser->statement->zone;
-    if (!parse_new_name(parser, "zone"))
-        return false;
-    if (!parse_accept(parser, "on")) {
-        static const char *const on[] = {"on", NULL};
-        return parse_expected(parser, "'on' and the zone's interfaces", on);
-    }
-    if (!interfaces(parser))
-        return false;
+    bool failure_said = false;
     while (!parse_at_end(parser)) {
         struct place word = parser->token->place;
         if (parse_accept(parser, "address")) {
@@ -125,15 +131,26 @@ bool parse_zone(struct parser *parser)
         } else if (parse_accept(parser, "masquerade")) {
             zone->masquerade = true;
         } else if (parse_accept(parser, "mss-clamp")) {
-            parse_not_yet(parser, word);
+            zone->mss_clamp = true;
         } else if (parse_accept(parser, "on-failure")) {
-            parse_not_yet(parser, word);
-            parse_take(parser);
+            if (!on_failure(parser, word, failure_said))
+                return false;
+            failure_said = true;
         } else {
-            return parse_expected(parser, "',', 'address' or 'masquerade'", options);
+            return parse_expected(parser, "',', 'address', 'masquerade', 'mss-clamp' or 'on-failure'", options);
         }
     }
     return true;
+}
+
+bool parse_zone(struct parser *parser)
+{
+    static const char *const on[] = {"on", NULL};
+    if (!parse_new_name(parser, "zone"))
+        return false;
+    if (!parse_accept(parser, "on"))
+        return parse_expected(parser, "'on' and the zone's interfaces", on);
+    return interfaces(parser) && zone_options(parser);
 }
 
 /* The path of a file. */

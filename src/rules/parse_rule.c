@@ -1,22 +1,9 @@
 /* The statements that decide: allow, drop, reject and forward. */
 #include "rules/parse.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "rules/words.h"
-
-/* Words that other statements or a later version give a meaning at the end of a rule. */
-static bool unsupported_option(struct parser *parser)
-{
-    static const char *const options[] = {"limit", "max", "during", "mac", "log", "after", NULL};
-    for (size_t i = 0; options[i] != NULL; i++) {
-        if (parse_at(parser, options[i])) {
-            parse_not_yet(parser, parser->token->place);
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Whether the next token can be part of an address list that follows a zone. */
 static bool at_addresses(const struct parser *parser)
@@ -46,8 +33,7 @@ static bool side_zone(struct parser *parser, struct side *side)
     return true;
 }
 
-/* `from` or `to`, which has been stepped over: [ZONE] [ADDRESSES] [port PORTS]. */
-static bool parse_side(struct parser *parser, struct side *side, bool ports)
+bool parse_side(struct parser *parser, struct side *side, bool ports)
 {
     struct place word = parser->token[-1].place;
     const char *what = ports ? "a zone, addresses or 'port'" : "a zone or addresses";
@@ -69,43 +55,61 @@ static bool parse_side(struct parser *parser, struct side *side, bool ports)
 static bool at_sides(const struct parser *parser)
 {
     return parse_at_end(parser) || parser->token->kind == TOKEN_QUOTED || parse_at(parser, "from") ||
-           parse_at(parser, "to");
+           parse_at(parser, "to") || parse_at_option(parser);
+}
+
+static bool rule_options(struct parser *parser, struct rule_statement *rule, bool *any)
+{
+    bool found;
+    *any = false;
+    do {
+        if (!parse_option(parser, &rule->options, &found))
+            return false;
+        *any |= found;
+    } while (found);
+    return true;
 }
 
 /* Options and label, up to the end of the line. `what` can stand here besides. */
-static bool rule_end(struct parser *parser, const char *what, const char *const *words, struct name_ref *label)
+static bool rule_end(struct parser *parser, const char *what, const char *const *words, struct rule_statement *rule)
 {
-    if (unsupported_option(parser))
+    static const char *const options[] = {PARSE_OPTIONS, NULL};
+    char quote[COMPLAINT_QUOTE];
+    bool any;
+    if (!rule_options(parser, rule, &any))
         return false;
     if (parse_at(parser, "no-hairpin")) {
         parse_error(parser, parser->token->place, "'no-hairpin' belongs to a 'forward'");
         return false;
     }
+    if (any && (parse_at(parser, "from") || parse_at(parser, "to") || parse_at(parser, "port"))) {
+        parse_error(parser, parser->token->place, "'%s' stands before the options",
+                    complaint_quote(parser->token->place, quote));
+        return false;
+    }
     if (parser->token->kind != TOKEN_QUOTED && !parse_at_end(parser))
-        return parse_expected(parser, what, words);
-    return parse_label(parser, label);
+        return parse_expected(parser, any ? "an option, a label or the end of the line" : what, any ? options : words);
+    return parse_label(parser, &rule->label);
 }
 
 /* What the rule is of: nothing, `any`, or protocols and services. */
 static bool rule_protos(struct parser *parser, struct rule_statement *rule)
 {
     bool any = parse_accept(parser, "any"), port = parse_at(parser, "port");
-    if (unsupported_option(parser))
-        return false;
     if (!any && !port && !at_sides(parser) && !parse_protos(parser, &rule->protos, &rule->types))
         return false;
-    if (!parse_at(parser, "port"))
+    if (!parse_at(parser, "port") && !(parse_at_word(parser) && words_like_ports(parser->token->place)))
         return true;
     parse_error(parser, parser->token->place,
-                "in a rule 'port' stands behind the side that it belongs to, as in 'tcp from lan to wan port 80'");
+                "in a rule the port stands behind the side that it belongs to, as in 'tcp from lan to wan port 80'");
     return false;
 }
 
 bool parse_rule(struct parser *parser)
 {
-    static const char *const before_from[] = {"from", "to", NULL};
-    static const char *const before_to[] = {"to", "port", NULL};
-    static const char *const after_to[] = {"port", NULL};
+    static const char *const before_from[] = {"from", "to", PARSE_OPTIONS, NULL};
+    static const char *const before_to[] = {"to", "port", PARSE_OPTIONS, NULL};
+    static const char *const after_to[] = {"port", PARSE_OPTIONS, NULL};
     struct rule_statement *rule = &parser->statement->rule;
     if (!rule_protos(parser, rule))
         return false;
@@ -120,13 +124,13 @@ bool parse_rule(struct parser *parser)
         return false;
     }
     return rule_end(parser,
-                    to     ? "'port', a label or the end of the line"
-                    : from ? "'to', 'port', a label or the end of the line"
-                           : "'from', 'to', a label or the end of the line",
+                    to     ? "'port', an option, a label or the end of the line"
+                    : from ? "'to', 'port', an option, a label or the end of the line"
+                           : "'from', 'to', an option, a label or the end of the line",
                     to     ? after_to
                     : from ? before_to
                            : before_from,
-                    &rule->label);
+                    rule);
 }
 
 /* Forwards. */
@@ -153,48 +157,60 @@ static bool forward_at(struct parser *parser, struct forward_statement *forward)
     return true;
 }
 
-/* HOST: a name, or one address. */
-static bool forward_host(struct parser *parser, struct forward_statement *forward)
+bool parse_device(struct parser *parser, const char *what, const char *statement, struct address_item **device)
 {
-    const char *what = "the host to forward to: its name or one address";
     struct address_list list = {0};
     char quote[COMPLAINT_QUOTE];
-    if (parse_at(parser, "router")) {
-        parse_error(parser, parser->token->place,
-                    "a forward goes to another device; 'allow ... to router port ...' opens a port of the router");
-        return false;
-    }
     if (parse_at(parser, "not") || !at_addresses(parser))
         return parse_expected(parser, what, NULL);
     if (!parse_addresses(parser, &list, what))
         return false;
-    forward->host = list.items;
+    *device = list.items;
     if (list.items == NULL)
         return true; /* complained of */
     complaint_quote(list.place, quote);
     const struct tg_range *range = &list.items->range;
     if (list.items->next != NULL)
-        parse_error(parser, list.place, "a forward goes to one host; '%s' is several", quote);
+        parse_error(parser, list.place, "%s goes to one host; '%s' is several", statement, quote);
     else if (list.items->name == NULL && !tg_addr_equal(range->first, range->last))
-        parse_error(parser, list.place, "a forward goes to one host; '%s' is more than one address", quote);
+        parse_error(parser, list.place, "%s goes to one host; '%s' is more than one address", statement, quote);
     else if (list.items->name == NULL &&
              (tg_addr_is_group(range->family, range->first) || tg_addr_is_unspecified(range->first)))
         parse_error(parser, list.place, "'%s' cannot be the address of one device", quote);
     return true;
 }
 
+/* HOST: a name, or one address. */
+static bool forward_host(struct parser *parser, struct forward_statement *forward)
+{
+    if (parse_at(parser, "router")) {
+        parse_error(parser, parser->token->place,
+                    "a forward goes to another device; 'allow ... to router port ...' opens a port of the router");
+        return false;
+    }
+    return parse_device(parser, "the host to forward to: its name or one address", "a forward", &forward->host);
+}
+
 static bool forward_options(struct parser *parser, struct forward_statement *forward)
 {
-    static const char *const words[] = {"port", "no-hairpin", NULL};
-    const char *what = forward->no_hairpin || forward->in.items != NULL
-                           ? "'no-hairpin', a label or the end of the line"
-                           : "'port', 'no-hairpin', a label or the end of the line";
+    static const char *const before[] = {"port", "no-hairpin", PARSE_OPTIONS, NULL}, *const *const behind = before + 1;
+    const char *or_port = forward->in.items == NULL ? "'port', " : "";
+    char what[96];
     while (!parse_at_end(parser) && parser->token->kind != TOKEN_QUOTED) {
-        if (unsupported_option(parser))
+        bool found;
+        if (!parse_option(parser, &forward->options, &found))
             return false;
-        if (!parse_accept(parser, "no-hairpin"))
-            return parse_expected(parser, what, words);
+        if (!found && !parse_at(parser, "no-hairpin")) {
+            snprintf(what, sizeof what, "%s'no-hairpin', an option, a label or the end of the line", or_port);
+            return parse_expected(parser, what, *or_port != '\0' ? before : behind);
+        }
+        or_port = "";
+        if (found)
+            continue;
+        if (forward->no_hairpin)
+            parse_error(parser, parser->token->place, "'no-hairpin' stands here twice");
         forward->no_hairpin = true;
+        parse_take(parser);
     }
     return parse_label(parser, &forward->label);
 }

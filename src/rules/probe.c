@@ -231,6 +231,14 @@ bool parse_probe(struct parser *parser, const struct tg_policy *policy, struct t
            settle(&work, &from, &to);
 }
 
+bool parse_probe_time(struct parser *parser, struct tg_probe *probe)
+{
+    if (!parse_accept(parser, "at"))
+        return true;
+    probe->has_minute = true;
+    return parse_moment(parser, &probe->minute);
+}
+
 /* Expectations. */
 
 bool parse_expect(struct parser *parser)
@@ -338,7 +346,7 @@ int tg_probe_parse(const struct tg_policy *policy, const char *text, struct tg_p
         struct token none = {TOKEN_END, {packet, 0, 0}};
         bool line = lex_line(&lexer);
         struct parser parser = parse_begin(&tree, &statement, line ? lexer.tokens : &none, lexer.bad);
-        good = parse_probe(&parser, policy, probe) && !lexer.bad;
+        good = parse_probe(&parser, policy, probe) && parse_probe_time(&parser, probe) && !lexer.bad;
         if (good && !parse_at_end(&parser))
             good = parse_expected(&parser, "the end of the packet", NULL);
         if (lexer.at < packet->len)

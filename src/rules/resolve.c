@@ -38,7 +38,7 @@ static bool count_items(struct compiler *compiler, const struct address_item *it
     *count = 0;
     for (const struct address_item *item = items; item != NULL; item = item->next) {
         if (item->name == NULL) {
-            *count += item->file != NULL ? item->file->count : 1;
+            *count += item->file != NULL ? item->file->v4_count + item->file->v6_count : 1;
             continue;
         }
         struct name_ref ref = {item->name, item->place};
@@ -68,18 +68,13 @@ static bool count_items(struct compiler *compiler, const struct address_item *it
 static void fill(struct compiler *compiler, const struct address_item *items, struct tg_range *ranges)
 {
     for (const struct address_item *item = items; item != NULL; item = item->next) {
-        if (item->name == NULL && item->file == NULL) {
+        if (item->name == NULL) {
             *ranges++ = item->range;
             continue;
         }
-        if (item->name == NULL) {
-            memcpy(ranges, item->file->ranges, item->file->count * sizeof *ranges);
-            ranges += item->file->count;
-            continue;
-        }
         const struct address_set *set = names_find(&compiler->names, item->name)->addresses;
-        memcpy(ranges, set->ranges, set->count * sizeof *ranges);
-        ranges += set->count;
+        for (size_t i = 0; i < set->count; i++)
+            *ranges++ = sets_range(set, i);
     }
 }
 
@@ -96,7 +91,11 @@ static bool resolve_items(struct compiler *compiler, const struct address_item *
     }
     if (sets_full(&compiler->sets, count))
         return compile_error(compiler, place, "the lists of this file have more than %d addresses in all", SETS_MOST);
-    struct tg_range *ranges = malloc((count + 1) * sizeof *ranges); /* none are in an empty file */
+    if (items->file != NULL) { /* it stands alone */
+        *set = sets_file(&compiler->sets, items->file);
+        return *set != NULL;
+    }
+    struct tg_range *ranges = malloc((count + 1) * sizeof *ranges);
     if (ranges == NULL)
         return compile_failed(compiler);
     fill(compiler, items, ranges);
@@ -127,12 +126,26 @@ bool resolve_name(struct compiler *compiler, struct name *name)
     return good;
 }
 
+bool resolve_device(struct compiler *compiler, const struct address_item *device, const char *what,
+                    const struct address_set **set)
+{
+    struct tg_range range = device->range;
+    if (device->name == NULL) {
+        *set = sets_addresses(&compiler->sets, &range, 1);
+        return *set != NULL;
+    }
+    struct name_ref ref = {device->name, device->place};
+    struct name *name = names_want(&compiler->names, &ref, NAME_HOST, what);
+    if (name == NULL || !resolve_name(compiler, name))
+        return false;
+    *set = name->addresses;
+    return true;
+}
+
 static bool resolve_where(struct compiler *compiler, const struct address_list *list, struct resolved_where *resolved)
 {
     if (!resolve_items(compiler, list->items, list->place, NULL, &resolved->set))
         return false;
-    if (resolved->set->count == 0)
-        complain(compiler->complaints, TG_WARNING, list->place, "there is no address in this set: its file is empty");
     resolved->where = (struct policy_where){resolved->set->number, list->outside};
     resolved->families = list->outside ? SETS_BOTH : resolved->set->families;
     return true;
@@ -247,6 +260,10 @@ static bool add_service(struct compiler *compiler, struct parts *parts, const st
     struct name_ref ref = {item->service, item->place};
     const struct service *service = service_named(item->service);
     struct name *own = names_find(&compiler->names, item->service);
+    char where[COMPLAINT_WHERE];
+    if (own != NULL && (own->kind & (NAME_ZONE | NAME_HOST | NAME_SET)))
+        return compile_error(compiler, item->place, "'%s' is a %s (%s); write 'from %s'", own->text,
+                             names_kind(own->kind), complaint_where(own->place, where), own->text);
     if (own != NULL) {
         own = names_want(&compiler->names, &ref, NAME_SERVICE, what);
         return own != NULL && add_own_service(compiler, parts, own);

@@ -42,6 +42,11 @@ bool resolve_ports(struct compiler *compiler, const struct port_list *list, uint
 /* The addresses of a host or set. Complaints about a set that contains itself are made where it does. */
 bool resolve_name(struct compiler *compiler, struct name *name);
 
+/* The addresses of one device, by its name or in figures: at most one of each family. `what` in words ("a host: a
+ * forward goes to one"). */
+bool resolve_device(struct compiler *compiler, const struct address_item *device, const char *what,
+                    const struct address_set **set);
+
 /* The families that a protocol is spoken in. */
 uint8_t resolve_families(uint8_t proto);
 

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/ranges.h"
+#include "rules/tree.h"
+
 struct sets_entry {
     struct sets_entry *chain;
     uint64_t hash;
@@ -142,13 +145,33 @@ static struct sets_entry *entries(struct sets *sets, uint64_t hash)
 
 static bool same_ranges(const struct address_set *set, const struct tg_range *ranges, size_t count)
 {
-    if (set->count != count)
+    if (set->count != count || set->file != NULL)
         return false;
     for (size_t i = 0; i < count; i++) {
         if (compare_ranges(&set->ranges[i], &ranges[i]) != 0)
             return false;
     }
     return true;
+}
+
+/* The families of whose addresses the ranges hold more than half: of all of IPv4, and of those of IPv6 that are handed
+ * out, 2000::/3 (RFC 4291 section 2.4), counted in networks of 64 bits. */
+static uint8_t most_of(const struct address_set *set)
+{
+    const uint64_t first6 = UINT64_C(0x2000000000000000), last6 = UINT64_C(0x3fffffffffffffff);
+    uint64_t v4 = 0, v6 = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct tg_range range = sets_range(set, i);
+        uint64_t first = range.first.hi, last = range.last.hi;
+        if (range.family == TG_IPV4) {
+            v4 += range.last.lo - range.first.lo + 1;
+            continue;
+        }
+        first = first < first6 ? first6 : first;
+        last = last > last6 ? last6 : last;
+        v6 += first <= last ? last - first + 1 : 0;
+    }
+    return (v4 > UINT64_C(1) << 31 ? SETS_V4 : 0) | (v6 > UINT64_C(1) << 60 ? SETS_V6 : 0);
 }
 
 const struct address_set *sets_addresses(struct sets *sets, struct tg_range *ranges, size_t count)
@@ -168,7 +191,8 @@ const struct address_set *sets_addresses(struct sets *sets, struct tg_range *ran
     for (size_t i = 0; i < count; i++)
         set.families |= copy[i].family == TG_IPV4 ? SETS_V4 : SETS_V6;
     if (count == 0)
-        set.families = SETS_BOTH; /* an empty file today: no family is ruled out by it */
+        set.families = SETS_BOTH; /* nothing but empty files */
+    set.most = most_of(&set);
     struct sets_entry *entry = enter(sets, hash, false);
     if (entry == NULL || policy_add_addresses(sets->policy, copy, count, &set.number) != 0) {
         sets->arena->failed = true;
@@ -177,6 +201,39 @@ const struct address_set *sets_addresses(struct sets *sets, struct tg_range *ran
     entry->addresses = set;
     sets->ranges += count;
     return &entry->addresses;
+}
+
+const struct address_set *sets_file(struct sets *sets, struct address_file *file)
+{
+    struct address_set *set = file->set == NULL ? arena_take(sets->arena, sizeof *set) : NULL;
+    if (set == NULL)
+        return file->set;
+    file->v4_count = ranges_tidy_v4(file->v4, file->v4_count);
+    file->v6_count = ranges_tidy_v6(file->v6, file->v6_count);
+    set->file = file;
+    set->count = file->v4_count + file->v6_count;
+    set->families = (file->v4_count > 0 ? SETS_V4 : 0) | (file->v6_count > 0 ? SETS_V6 : 0);
+    if (set->count == 0)
+        set->families = SETS_BOTH; /* an empty file today: no family is ruled out by it */
+    set->most = most_of(set);
+    if (policy_add_ranges(sets->policy, file->v4, file->v4_count, file->v6, file->v6_count, &set->number) != 0) {
+        sets->arena->failed = true;
+        return NULL;
+    }
+    sets->ranges += set->count;
+    file->set = set;
+    return set;
+}
+
+struct tg_range sets_range(const struct address_set *set, size_t i)
+{
+    const struct address_file *file = set->file;
+    if (file == NULL)
+        return set->ranges[i];
+    if (i < file->v4_count)
+        return (struct tg_range){tg_ipv4(file->v4[i].first), tg_ipv4(file->v4[i].last), TG_IPV4};
+    i -= file->v4_count;
+    return (struct tg_range){file->v6[i].first, file->v6[i].last, TG_IPV6};
 }
 
 const struct port_set *sets_ports(struct sets *sets, struct policy_ports *ranges, size_t count)
@@ -208,19 +265,23 @@ bool sets_full(const struct sets *sets, size_t more)
     return sets->ranges + more > SETS_MOST;
 }
 
-/* The range of `set` that ends first among those that end at or after `addr`; NULL if none does. */
-static const struct tg_range *range_at(const struct address_set *set, uint8_t family, struct tg_addr addr)
+/* The range of `set` that ends first among those that end at or after `addr`.
+ * => true if there is one, with *range */
+static bool range_at(const struct address_set *set, uint8_t family, struct tg_addr addr, struct tg_range *range)
 {
     size_t below = 0, above = set->count;
     while (below < above) {
         size_t middle = below + (above - below) / 2;
-        const struct tg_range *range = &set->ranges[middle];
+        *range = sets_range(set, middle);
         if (range->family < family || (range->family == family && tg_addr_compare(range->last, addr) < 0))
             below = middle + 1;
         else
             above = middle;
     }
-    return below < set->count && set->ranges[below].family == family ? &set->ranges[below] : NULL;
+    if (below == set->count)
+        return false;
+    *range = sets_range(set, below);
+    return range->family == family;
 }
 
 bool sets_meet(const struct address_set *a, const struct address_set *b, uint8_t family)
@@ -231,9 +292,9 @@ bool sets_meet(const struct address_set *a, const struct address_set *b, uint8_t
         b = longer;
     }
     for (size_t i = 0; i < a->count; i++) {
-        const struct tg_range *range = &a->ranges[i];
-        const struct tg_range *other = range->family == family ? range_at(b, family, range->first) : NULL;
-        if (other != NULL && tg_addr_compare(other->first, range->last) <= 0)
+        struct tg_range range = sets_range(a, i), other;
+        if (range.family == family && range_at(b, family, range.first, &other) &&
+            tg_addr_compare(other.first, range.last) <= 0)
             return true;
     }
     return false;
@@ -242,12 +303,11 @@ bool sets_meet(const struct address_set *a, const struct address_set *b, uint8_t
 bool sets_within(const struct address_set *a, const struct address_set *b, uint8_t family)
 {
     for (size_t i = 0; i < a->count; i++) {
-        const struct tg_range *range = &a->ranges[i];
-        if (range->family != family)
+        struct tg_range range = sets_range(a, i), other;
+        if (range.family != family)
             continue;
-        const struct tg_range *other = range_at(b, family, range->first);
-        if (other == NULL || tg_addr_compare(other->first, range->first) > 0 ||
-            tg_addr_compare(other->last, range->last) < 0)
+        if (!range_at(b, family, range.first, &other) || tg_addr_compare(other.first, range.first) > 0 ||
+            tg_addr_compare(other.last, range.last) < 0)
             return false;
     }
     return true;

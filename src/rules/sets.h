@@ -14,9 +14,11 @@
 #define SETS_BOTH (SETS_V4 | SETS_V6)
 
 struct address_set {
-    const struct tg_range *ranges; /* IPv4 first */
+    const struct tg_range *ranges;   /* IPv4 first; NULL if they are packed: */
+    const struct address_file *file; /* sorted as well, or NULL */
     size_t count;
     uint8_t families;
+    uint8_t most;    /* families of whose addresses it holds more than half: SETS_… */
     uint32_t number; /* in the policy */
 };
 
@@ -27,6 +29,7 @@ struct port_set {
 };
 
 struct sets_entry;
+struct address_file;
 
 struct sets {
     struct arena *arena;
@@ -44,6 +47,13 @@ struct sets {
  * => the set, or NULL if memory ran out, in the arena too */
 const struct address_set *sets_addresses(struct sets *sets, struct tg_range *ranges, size_t count);
 const struct port_set *sets_ports(struct sets *sets, struct policy_ports *ranges, size_t count);
+
+/* The set of a file's addresses, which are put in order where they are: one, however many sets of the rules have it.
+ * => the set, or NULL if memory ran out, in the arena too */
+const struct address_set *sets_file(struct sets *sets, struct address_file *file);
+
+/* The i-th range of a set, however it is kept. */
+struct tg_range sets_range(const struct address_set *set, size_t i);
 
 /* => true if SETS_MOST would be passed by as many ranges more */
 bool sets_full(const struct sets *sets, size_t more);

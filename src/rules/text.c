@@ -2,12 +2,21 @@
 
 #include <string.h>
 
-struct text *text_new(struct arena *arena, const char *path, const char *bytes, size_t len)
+struct text *text_lend(struct arena *arena, const char *path, const char *bytes, size_t len)
 {
     struct text *text = arena_take(arena, sizeof *text);
     const char *path_copy = arena_text(arena, path, strlen(path));
+    if (text == NULL || path_copy == NULL)
+        return NULL;
+    *text = (struct text){.path = path_copy, .bytes = bytes, .len = (uint32_t)len};
+    return text;
+}
+
+struct text *text_new(struct arena *arena, const char *path, const char *bytes, size_t len)
+{
     const char *copy = arena_text(arena, bytes, len);
-    if (text == NULL || path_copy == NULL || copy == NULL)
+    struct text *text = copy != NULL ? text_lend(arena, path, copy, len) : NULL;
+    if (text == NULL)
         return NULL;
 
     uint32_t count = 1;
@@ -21,12 +30,19 @@ struct text *text_new(struct arena *arena, const char *path, const char *bytes, 
         if (bytes[i] == '\n')
             lines[line++] = (uint32_t)i + 1;
     }
-    *text = (struct text){.path = path_copy, .bytes = copy, .len = (uint32_t)len, .lines = lines, .line_count = count};
+    text->lines = lines;
+    text->line_count = count;
     return text;
 }
 
 uint32_t text_line(const struct text *text, uint32_t at)
 {
+    if (text->lines == NULL) {
+        uint32_t line = 1;
+        for (uint32_t i = 0; i < at && i + 1 < text->len; i++)
+            line += text->bytes[i] == '\n';
+        return line;
+    }
     uint32_t below = 0, above = text->line_count;
     while (above - below > 1) {
         uint32_t middle = below + (above - below) / 2;
@@ -91,10 +107,22 @@ bool text_is_plain(uint32_t c)
     return !control && !invisible && !turning;
 }
 
+/* Where a line begins, or the text ends. */
+static uint32_t line_begin(const struct text *text, uint32_t line)
+{
+    if (text->lines != NULL)
+        return line <= text->line_count ? text->lines[line - 1] : text->len;
+    uint32_t at = 0;
+    while (--line > 0 && at < text->len) {
+        const char *end = memchr(text->bytes + at, '\n', text->len - at);
+        at = end != NULL ? (uint32_t)(end - text->bytes) + 1 : text->len;
+    }
+    return at;
+}
+
 struct place text_line_place(const struct text *text, uint32_t line)
 {
-    uint32_t begin = text->lines[line - 1];
-    uint32_t end = line < text->line_count ? text->lines[line] : text->len;
+    uint32_t begin = line_begin(text, line), end = line_begin(text, line + 1);
     if (end > begin && text->bytes[end - 1] == '\n')
         end--;
     if (end > begin && text->bytes[end - 1] == '\r')

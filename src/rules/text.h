@@ -28,7 +28,7 @@ struct text {
     const char *path;  /* as the user named it; of an included file, joined to its includer's folder */
     const char *bytes; /* `len` of them, and a closing 0 */
     uint32_t len;
-    const uint32_t *lines; /* where each line begins */
+    const uint32_t *lines; /* where each line begins; NULL: looked for each time */
     uint32_t line_count;
     struct place included; /* the `include` that brought it; nowhere for the first file */
     unsigned depth;        /* how many files include one another down to this one; 0 for the first */
@@ -38,6 +38,10 @@ struct text {
 /* Make a text of `len` bytes, which are copied, as is `path`.
  * => the text, or NULL without memory */
 struct text *text_new(struct arena *arena, const char *path, const char *bytes, size_t len);
+
+/* The same of bytes that are not copied: they stay the caller's. For long files of which little is ever told.
+ * => the text, or NULL without memory */
+struct text *text_lend(struct arena *arena, const char *path, const char *bytes, size_t len);
 
 /* => the line, from 1, that holds the byte at `at` */
 uint32_t text_line(const struct text *text, uint32_t at);

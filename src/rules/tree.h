@@ -24,18 +24,21 @@ struct name_ref {
     struct place place;
 };
 
-/* The addresses in the file that a set is read from: ranges alone, for there may be a million. */
+/* The addresses in the file that a set is read from: ranges alone and packed, for there may be a million. */
 struct address_file {
-    struct tg_range *ranges; /* in the order of the file */
-    size_t count;            /* may be 0 */
+    struct policy_v4_range *v4; /* in order */
+    struct policy_v6_range *v6;
+    size_t v4_count, v6_count;     /* both may be 0 */
+    bool wrong;                    /* something in it was complained of */
+    const struct address_set *set; /* made of it, once it is */
 };
 
 /* An item of a list of addresses: a name, or the addresses themselves. */
 struct address_item {
     struct address_item *next;
     struct place place;
-    const char *name;                /* or NULL: */
-    const struct address_file *file; /* or NULL: `range` */
+    const char *name;          /* or NULL: */
+    struct address_file *file; /* or NULL: `range` */
     struct tg_range range;
 };
 
@@ -235,13 +238,13 @@ struct knock_step {
     struct knock_step *next;
     struct place place;
     uint8_t proto;
-    uint16_t port;
+    struct port_list port; /* one item */
 };
 
 struct knock_statement {
     struct side from; /* without ports */
     struct knock_step *steps;
-    struct duration within, open;
+    struct duration within, open; /* `within`, `for` */
 };
 
 struct token;

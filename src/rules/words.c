@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/policy.h"
 #include "tidegate/packet.h"
 
 const char *const words_statements[] = {
@@ -13,6 +14,23 @@ const char *const words_statements[] = {
 
 const char *const words_protocols[] = {
     "tcp", "udp", "icmp", "icmp6", "sctp", "gre", "esp", "ah", "igmp", "udplite", NULL,
+};
+
+const char *const words_timers[] = {
+    [POLICY_TCP_ESTABLISHED] = "tcp-established",
+    [POLICY_TCP_TRANSITORY] = "tcp-transitory",
+    [POLICY_UDP_NEW] = "udp-new",
+    [POLICY_UDP_STREAM] = "udp-stream",
+    [POLICY_ICMP] = "icmp",
+    [POLICY_OTHER] = "other",
+    [POLICY_TIMERS] = NULL,
+};
+
+const char *const words_behaviours[] = {
+    [POLICY_ENDPOINT_INDEPENDENT] = "endpoint-independent",
+    [POLICY_ADDRESS_DEPENDENT] = "address-dependent",
+    [POLICY_ADDRESS_AND_PORT_DEPENDENT] = "address-and-port-dependent",
+    NULL,
 };
 
 /* The numbers of words_protocols. */
@@ -58,16 +76,62 @@ bool words_number(struct place word, uint32_t *number)
     return word.len > 0 && word.len <= 9;
 }
 
+int words_index(struct place word, const char *const *words)
+{
+    for (int i = 0; words[i] != NULL; i++) {
+        if (text_is(word, words[i]))
+            return i;
+    }
+    return -1;
+}
+
+/* The units of durations, the longest first. */
+static const struct unit {
+    char letter;
+    uint32_t seconds;
+} units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+
+#define UNITS (sizeof units / sizeof *units)
+
+bool words_duration(struct place word, uint32_t *seconds)
+{
+    const char *s = text_at(word), *end = s + word.len;
+    uint64_t sum = 0;
+    for (size_t unit = 0; s < end; unit++) {
+        uint64_t number = 0;
+        const char *digits = s;
+        for (; s < end && *s >= '0' && *s <= '9'; s++)
+            number = number < UINT32_MAX ? number * 10 + (uint64_t)(*s - '0') : number;
+        while (unit < UNITS && (s == end || units[unit].letter != *s))
+            unit++;
+        if (s == digits || unit == UNITS)
+            return false;
+        sum += number * units[unit].seconds;
+        s++;
+    }
+    *seconds = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+    return word.len > 0;
+}
+
+const char *words_duration_text(uint32_t seconds, char buf[static WORDS_DURATION])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < UNITS; i++) {
+        uint32_t number = seconds / units[i].seconds;
+        seconds %= units[i].seconds;
+        if (number > 0)
+            len += (size_t)snprintf(buf + len, WORDS_DURATION - len, "%u%c", number, units[i].letter);
+    }
+    return len > 0 ? buf : "0s";
+}
+
 int words_protocol(struct place word)
 {
     uint32_t number;
     if (words_number(word, &number))
         return number <= 255 ? (int)number : -1;
-    for (size_t i = 0; words_protocols[i] != NULL; i++) {
-        if (text_is(word, words_protocols[i]))
-            return protocol_numbers[i];
-    }
-    return -1;
+    int i = words_index(word, words_protocols);
+    return i >= 0 ? protocol_numbers[i] : -1;
 }
 
 const char *words_protocol_name(uint8_t proto, char buf[static WORDS_PROTOCOL])
@@ -100,6 +164,16 @@ bool words_is_name(struct place word)
         letter |= is_letter(s[i]);
     }
     return letter && word.len <= WORDS_NAME_LONGEST;
+}
+
+bool words_like_ports(struct place word)
+{
+    const char *s = text_at(word);
+    for (uint32_t i = 0; i < word.len; i++) {
+        if (!is_digit(s[i]) && (s[i] != '-' || i == 0 || i + 1 == word.len))
+            return false;
+    }
+    return word.len > 0;
 }
 
 bool words_like_address(struct place word)

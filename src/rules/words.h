@@ -21,6 +21,14 @@ extern const char *const words_statements[];
 /* Names of protocols, up to a closing NULL. */
 extern const char *const words_protocols[];
 
+/* Names of timers, by enum policy_timer, and of how translation behaves, by enum policy_behaviour; both up to a closing
+ * NULL. */
+extern const char *const words_timers[];
+extern const char *const words_behaviours[];
+
+/* => the place of a word in such a list, or -1 */
+int words_index(struct place word, const char *const *words);
+
 /* A protocol by name, or by number from 0 to 255.
  * => its number, or -1 */
 int words_protocol(struct place word);
@@ -33,6 +41,17 @@ const char *words_protocol_name(uint8_t proto, char buf[static WORDS_PROTOCOL]);
 /* A number in digits and nothing else, at most 9 of them.
  * => true with *number */
 bool words_number(struct place word, uint32_t *number);
+
+/* A duration: numbers with units, each unit once and the longer ones first, as in `2h4m`.
+ * => true with *seconds, UINT32_MAX if there are more */
+bool words_duration(struct place word, uint32_t *seconds);
+
+/* The same in words, as short as it goes: 7440 is "2h4m"; in `buf`. */
+#define WORDS_DURATION 24
+const char *words_duration_text(uint32_t seconds, char buf[static WORDS_DURATION]);
+
+/* Whether the word looks like a port or a range of ports. */
+bool words_like_ports(struct place word);
 
 /* Whether the word may be a name: letters, digits, `-` and `_`, a letter among them, no `-` first, at most 63. */
 bool words_is_name(struct place word);

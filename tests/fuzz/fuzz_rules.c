@@ -5,7 +5,8 @@
  * read as a packet too.
  *
  * Besides memory and arithmetic this checks what the language promises: errors or a policy, never both and never
- * neither; a complaint has a place that is there, and they come sorted; each byte of a file is in one line of its tree.
+ * neither; a complaint has a place that is there, and they come sorted; each byte of a file is in one line of its tree;
+ * its canonical form is printed again as it is, and means the same.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 
 #include "probe/expect.h"
 #include "rules/parse.h"
+#include "rules/print.h"
 #include "tidegate/rules.h"
 
 #define MOST       8
@@ -110,6 +112,57 @@ static void check_tree(const struct files *files)
     arena_clear(&tree.arena);
 }
 
+static bool is_same_rule(const struct policy_rule *a, const struct policy_rule *b)
+{
+    return a->statement == b->statement && a->action == b->action && a->forward == b->forward &&
+           a->family == b->family && a->any_proto == b->any_proto && a->proto == b->proto &&
+           a->any_type == b->any_type && a->any_code == b->any_code && a->type == b->type && a->code == b->code &&
+           a->zone_in == b->zone_in && a->zone_out == b->zone_out && a->src.set == b->src.set &&
+           a->src.outside == b->src.outside && a->dst.set == b->dst.set && a->dst.outside == b->dst.outside &&
+           a->sport == b->sport && a->dport == b->dport && a->when.during == b->when.during &&
+           a->when.mac == b->when.mac && a->when.after == b->when.after && a->when.limit == b->when.limit &&
+           a->when.max == b->when.max && a->when.max_per_source == b->when.max_per_source;
+}
+
+static void must_be_same(const struct tg_policy *a, const struct tg_policy *b)
+{
+    const struct policy_rule *rule;
+    MUST(tg_policy_zone_count(a) == tg_policy_zone_count(b));
+    MUST(tg_policy_statement_count(a) == tg_policy_statement_count(b));
+    MUST(tg_policy_size(a) == tg_policy_size(b));
+    MUST(policy_default(a) == policy_default(b));
+    for (size_t i = 0; (rule = policy_rule(a, i)) != NULL; i++)
+        MUST(policy_rule(b, i) != NULL && is_same_rule(rule, policy_rule(b, i)));
+}
+
+/* The canonical form of the first file: it can be printed if it can be parsed, printed again it is the same, and it
+ * means the same. */
+static void check_print(const struct files *files, const struct tg_policy *policy)
+{
+    struct print once = {0}, twice = {0};
+    int error = print_rules(&once, "0", files->bytes[0], files->len[0]);
+    MUST(error == 0 || (error == -EINVAL && policy == NULL));
+    if (error == 0) {
+        MUST(print_rules(&twice, "0", once.bytes, once.len) == 0);
+        MUST(once.len == twice.len && (once.len == 0 || memcmp(once.bytes, twice.bytes, once.len) == 0));
+    }
+    if (policy != NULL && once.bytes != NULL) {
+        struct files printed = *files;
+        printed.bytes[0] = once.bytes;
+        printed.len[0] = once.len;
+        printed.reads = 0;
+        const struct tg_source source = {read_file, expand, &printed};
+        struct tg_complaints *complaints = tg_complaints_new();
+        struct tg_policy *same = tg_rules_load(&source, "0", complaints);
+        MUST(same != NULL);
+        must_be_same(policy, same);
+        tg_policy_free(same);
+        tg_complaints_free(complaints);
+    }
+    print_free(&once);
+    print_free(&twice);
+}
+
 /* What a file expects of itself, judged. */
 static void judge_expectations(const struct tg_policy *policy)
 {
@@ -148,6 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST((policy == NULL) == (tg_complaints_count(complaints, TG_ERROR) > 0));
     check_complaints(complaints);
     check_tree(&files);
+    check_print(&files, policy);
     if (policy != NULL) {
         probe(policy, &files);
         judge_expectations(policy);

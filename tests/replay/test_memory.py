@@ -45,4 +45,20 @@ def two_million_packets():
     expect(most < LIMIT, f'it took {most} KiB, more than {LIMIT}')
 
 
+@test
+def a_million_prefixes():
+    """A list that a set is read from, in no order: loading it takes less than a small router has."""
+    with open('big.txt', 'w', encoding='utf-8') as f:
+        for i in range(1_000_000):
+            a = i * 7919 % 1_000_000 * 4096
+            f.write(f'{a >> 24 & 255}.{a >> 16 & 255}.{a >> 8 & 255}.0/24\n')
+    with open('big.rules', 'w', encoding='utf-8') as f:
+        f.write(RULES + 'set big from "big.txt"\ndrop from any big\n')
+    with subprocess.Popen([PLAIN, 'check', 'big.rules'], stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    same(process.returncode, 0, 'exit status')
+    expect(usage.ru_maxrss < LIMIT, f'it took {usage.ru_maxrss} KiB, more than {LIMIT}')
+
+
 main()

@@ -30,6 +30,8 @@ struct tg_policy {
     size_t zone_count, statement_count, forward_count, set_count;
     char *sets[RECORDER_MOST];
     enum tg_action fallback;
+    struct policy_nat nat;
+    size_t knock_count;
 };
 
 __attribute__((format(printf, 2, 3))) static void record(struct tg_policy *policy, const char *format, ...)
@@ -48,6 +50,8 @@ struct tg_policy *policy_new(void)
 {
     struct tg_policy *policy = calloc(1, sizeof *policy);
     policy->fallback = TG_DROP;
+    const struct policy_nat_of strict = {POLICY_ENDPOINT_INDEPENDENT, POLICY_ADDRESS_AND_PORT_DEPENDENT};
+    policy->nat = (struct policy_nat){.tcp = strict, .udp = strict, .ports = {0, UINT16_MAX}};
     record(policy, "%s", "");
     return policy;
 }
@@ -79,7 +83,8 @@ int policy_add_zone(struct tg_policy *policy, const struct tg_zone *zone)
         addresses[i] = zone->addresses[i];
         record(policy, " %s/%u", tg_addr_format(addresses[i].family, addresses[i].addr, text), addresses[i].len);
     }
-    record(policy, "%s\n", zone->masquerade ? " masquerade" : "");
+    record(policy, "%s%s%s\n", zone->masquerade ? " masquerade" : "", zone->mss_clamp ? " mss-clamp" : "",
+           zone->open_on_failure ? " on-failure open" : "");
     struct tg_zone *copy = &policy->zones[policy->zone_count++];
     *copy = *zone;
     copy->name = strdup(zone->name);
@@ -110,6 +115,19 @@ int policy_add_addresses(struct tg_policy *policy, const struct tg_range *ranges
     return record_set(policy, text, number);
 }
 
+int policy_add_ranges(struct tg_policy *policy, const struct policy_v4_range *v4, size_t v4_count,
+                      const struct policy_v6_range *v6, size_t v6_count, uint32_t *number)
+{
+    struct tg_range *ranges = calloc(v4_count + v6_count + 1, sizeof *ranges);
+    for (size_t i = 0; i < v4_count; i++)
+        ranges[i] = (struct tg_range){tg_ipv4(v4[i].first), tg_ipv4(v4[i].last), TG_IPV4};
+    for (size_t i = 0; i < v6_count; i++)
+        ranges[v4_count + i] = (struct tg_range){v6[i].first, v6[i].last, TG_IPV6};
+    int error = policy_add_addresses(policy, ranges, v4_count + v6_count, number);
+    free(ranges);
+    return error;
+}
+
 int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports, size_t count, uint32_t *number)
 {
     char *text = calloc(count + 1, 16);
@@ -124,13 +142,64 @@ int policy_add_ports(struct tg_policy *policy, const struct policy_ports *ports,
 
 int policy_add_statement(struct tg_policy *policy, const struct tg_statement *statement, uint32_t *number)
 {
-    static const char *const kinds[] = {"allow", "drop", "reject", "forward"};
+    static const char *const kinds[TG_STATEMENT_KINDS] = {"allow",  "drop",      "reject", "forward",
+                                                          "detect", "translate", "map"};
     *number = (uint32_t)policy->statement_count++;
     record(policy, "%u %s at %s:%u: %s\n", *number, kinds[statement->kind], statement->file, statement->line,
            statement->text);
     if (statement->label != NULL)
         record(policy, "  label %s\n", statement->label);
+    if (statement->log != NULL)
+        record(policy, "  log%s%s\n", *statement->log != '\0' ? " " : "", statement->log);
     return 0;
+}
+
+int policy_add_limit(struct tg_policy *policy, const struct policy_limit *limit, uint32_t *number)
+{
+    char *text = calloc(1, 80);
+    sprintf(text, "%u in %us, burst %u%s", limit->count, limit->seconds, limit->burst,
+            limit->per_source ? ", per source" : "");
+    return record_set(policy, text, number);
+}
+
+/* As they are read: "mon 08:00-mon 17:59", both included. */
+int policy_add_minutes(struct tg_policy *policy, const struct policy_minutes *spans, size_t count, uint32_t *number)
+{
+    static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    char *text = calloc(count + 1, 32);
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        unsigned first = spans[i].first, last = spans[i].last;
+        len += (size_t)sprintf(text + len, "%s%s %02u:%02u-%s %02u:%02u", i == 0 ? "" : ", ", days[first / 1440],
+                               first / 60 % 24, first % 60, days[last / 1440], last / 60 % 24, last % 60);
+    }
+    return record_set(policy, text, number);
+}
+
+int policy_add_macs(struct tg_policy *policy, const struct policy_mac *macs, size_t count, uint32_t *number)
+{
+    char *text = calloc(count + 1, 20);
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *b = macs[i].bytes;
+        len += (size_t)sprintf(text + len, "%s%02x:%02x:%02x:%02x:%02x:%02x", i == 0 ? "" : " ", b[0], b[1], b[2], b[3],
+                               b[4], b[5]);
+    }
+    return record_set(policy, text, number);
+}
+
+static void record_when(struct tg_policy *policy, const struct policy_when *when)
+{
+    if (when->limit != 0)
+        record(policy, "; limit {%s}", policy->sets[when->limit - 1]);
+    if (when->max != 0)
+        record(policy, "; max %u%s", when->max, when->max_per_source ? " per source" : "");
+    if (when->during != 0)
+        record(policy, "; during {%s}", policy->sets[when->during - 1]);
+    if (when->mac != 0)
+        record(policy, "; mac {%s}", policy->sets[when->mac - 1]);
+    if (when->after != 0)
+        record(policy, "; after %u", when->after - 1);
 }
 
 static void record_where(struct tg_policy *policy, const char *what, struct policy_where where)
@@ -165,6 +234,7 @@ int policy_add_rule(struct tg_policy *policy, const struct policy_rule *rule)
         record(policy, " port %s", policy->sets[rule->dport]);
     if (rule->forward != POLICY_NONE)
         abort(); /* the builder makes these, not the compiler */
+    record_when(policy, &rule->when);
     record(policy, "\n");
     return 0;
 }
@@ -184,9 +254,78 @@ int policy_add_forward(struct tg_policy *policy, const struct policy_forward *fo
     record(policy, " to %s", tg_addr_format(TG_IPV4, forward->host, text));
     if (!forward->any_port)
         record(policy, " port %u-%u", forward->in.first, forward->in.last);
-    record(policy, "%s\n", forward->hairpin ? "" : " no-hairpin");
+    if (!forward->hairpin)
+        record(policy, " no-hairpin");
+    if (forward->is_map)
+        record(policy, " of a map");
+    record_when(policy, &forward->when);
+    record(policy, "\n");
     policy->forward_count++;
     return 0;
+}
+
+int policy_add_translation(struct tg_policy *policy, const struct policy_translation *translation)
+{
+    char text[TG_ADDR_TEXT];
+    record(policy, "  %u translate, %s to %s", translation->statement, recorder_zone(policy, translation->zone_in),
+           recorder_zone(policy, translation->zone_out));
+    record_where(policy, "from", translation->src);
+    record_where(policy, "to", translation->dst);
+    record(policy, " as %s", translation->itself ? "itself" : tg_addr_format(TG_IPV4, translation->first, text));
+    if (!translation->itself && !tg_addr_equal(translation->first, translation->last))
+        record(policy, "-%s", tg_addr_format(TG_IPV4, translation->last, text));
+    record(policy, "%s\n", translation->is_map ? " of a map" : "");
+    return 0;
+}
+
+int policy_add_detect(struct tg_policy *policy, const struct policy_detect *detect)
+{
+    record(policy, "  %u detect, %s", detect->statement, recorder_zone(policy, detect->zone));
+    record_where(policy, "from", detect->src);
+    record(policy, " over %u in %us block %us\n", detect->ports, detect->seconds, detect->block);
+    return 0;
+}
+
+int policy_add_knock(struct tg_policy *policy, const struct policy_knock *knock, uint32_t *number)
+{
+    *number = (uint32_t)policy->knock_count++;
+    record(policy, "knock %u %s, %s", *number, knock->name, recorder_zone(policy, knock->zone));
+    record_where(policy, "from", knock->src);
+    for (size_t i = 0; i < knock->count; i++)
+        record(policy, "%s proto %u port %u", i == 0 ? ":" : ",", knock->steps[i].proto, knock->steps[i].port);
+    record(policy, " within %us for %us\n", knock->seconds, knock->open);
+    return 0;
+}
+
+void policy_set_nat(struct tg_policy *policy, const struct policy_nat *nat)
+{
+    static const char *const behaviours[] = {"endpoint", "address", "address and port"};
+    policy->nat = *nat;
+    record(policy, "nat: tcp maps by %s, filters by %s; udp maps by %s, filters by %s; ports %u-%u\n",
+           behaviours[nat->tcp.mapping], behaviours[nat->tcp.filtering], behaviours[nat->udp.mapping],
+           behaviours[nat->udp.filtering], nat->ports.first, nat->ports.last);
+}
+
+const struct policy_nat *policy_nat(const struct tg_policy *policy)
+{
+    return &policy->nat;
+}
+
+void policy_set_timeout(struct tg_policy *policy, enum policy_timer timer, uint32_t seconds)
+{
+    static const char *const timers[POLICY_TIMERS] = {"tcp-established", "tcp-transitory", "udp-new",
+                                                      "udp-stream",      "icmp",           "other"};
+    record(policy, "timeout %s %us\n", timers[timer], seconds);
+}
+
+void policy_set_connections(struct tg_policy *policy, uint32_t room)
+{
+    record(policy, "room for %u connections\n", room);
+}
+
+void policy_set_pickup(struct tg_policy *policy)
+{
+    record(policy, "pickup\n");
 }
 
 int policy_add_host(struct tg_policy *policy, const char *name, const struct tg_addr *v4, const struct tg_addr *v6)
@@ -235,6 +374,8 @@ int policy_add_expectation(struct tg_policy *policy, const struct policy_expecta
         record(policy, " %s", tg_addr_format(TG_IPV6, expectation->v6, text));
     if (expectation->has_port)
         record(policy, " %u", expectation->port);
+    if (p->has_minute)
+        record(policy, " at minute %u", p->minute);
     record(policy, "\n");
     return 0;
 }

@@ -55,6 +55,67 @@ static const struct row {
      "1:45 expected to be forwarded to 192.0.2.1, and is allowed by test.rules:7\n", 0},
     {"spoofed", "expect tcp from lan 10.9.9.9 to 192.0.2.1 port 80 is allowed\n",
      "1:54 expected to be allowed, and is dropped as spoofed: its source cannot be where it comes from\n", 0},
+    {"at-a-time",
+     "allow tcp from wan to router port 22 during mon-fri 08:00-17:00\n"
+     "expect tcp from wan to router port 22 is allowed at monday 08:00\n"
+     "expect tcp from wan to router port 22 is allowed at fri 16:59\n"
+     "expect tcp from wan to router port 22 is dropped at fri 17:00\n"
+     "expect tcp from wan to router port 22 is dropped at sat 10:00\n",
+     "", 4},
+    {"at-no-known-time",
+     "allow tcp from wan to router port 22 during mon-sun\n"
+     "expect tcp from wan to router port 22 is allowed\n",
+     "2:42 expected to be allowed, and is dropped by the default, as no statement fits\n", 0},
+    {"over-midnight-and-the-end-of-the-week",
+     "allow tcp from wan to router port 22 during sun 23:00-01:00\n"
+     "expect tcp from wan to router port 22 is dropped at sun 00:30\n"
+     "expect tcp from wan to router port 22 is allowed at sun 23:00\n"
+     "expect tcp from wan to router port 22 is allowed at mon 00:59\n"
+     "expect tcp from wan to router port 22 is dropped at mon 01:00\n"
+     "expect tcp from wan to router port 22 is allowed at tue 00:30\n",
+     "6:42 expected to be allowed, and is dropped by the default, as no statement fits\n", 4},
+    {"a-forward-at-times-leaves-the-rest-to-another",
+     "forward tcp port 8081 from wan to nas during mon\n"
+     "forward tcp port 8081 from wan to cam port 80\n"
+     "expect tcp from wan to router port 8081 is forwarded to nas port 8081 at mon 10:00\n"
+     "expect tcp from wan to router port 8081 is forwarded to cam port 80 at tue 10:00\n"
+     "expect tcp from wan to router port 8081 is forwarded to cam port 80\n",
+     "", 3},
+    {"from-no-known-hardware",
+     "allow tcp from wan to router port 22 mac 00:11:22:33:44:55\n"
+     "expect tcp from wan to router port 22 is dropped\n",
+     "", 1},
+    {"within-a-limit-there-is-room-for-one",
+     "allow tcp from wan to router port 22 limit 1/hour burst 1 max 1\n"
+     "expect tcp from wan to router port 22 is allowed\n"
+     "expect tcp from wan to router port 22 is allowed\n",
+     "", 2},
+    {"by-the-zone-that-is-named",
+     "zone vpn on wg0 address 10.8.0.1/24\n"
+     "expect tcp from lan to vpn 192.0.2.1 port 80 is dropped\n"
+     "expect tcp from lan to wan 10.8.0.5 port 80 is allowed\n"
+     "expect tcp from lan to 10.8.0.5 port 80 is dropped\n",
+     "", 3},
+    {"zones-inside-without-addresses",
+     "zone dmz on eth5\nzone attic on eth6\n"
+     "allow tcp from dmz to router port 22\n"
+     "allow tcp from wan to attic port 81\n"
+     "allow from attic to dmz\n"
+     "expect tcp from dmz to router port 22 is allowed\n"
+     "expect tcp from dmz 10.1.2.3 to router port 22 is allowed\n"
+     "expect tcp from dmz fd00:9::3 to router port 22 is allowed\n"
+     "expect tcp from dmz to router port 23 is dropped\n"
+     "expect tcp from wan to attic port 81 is allowed\n"
+     "expect tcp from wan to attic 10.7.7.7 port 81 is allowed\n"
+     "expect tcp from wan to dmz port 81 is dropped\n"
+     "expect from attic to dmz is allowed\n"
+     "expect from dmz to attic is dropped\n"
+     "expect tcp from dmz 192.168.1.77 to router port 22 is allowed\n",
+     "15:55 expected to be allowed, and is dropped as spoofed: its source cannot be where it comes from\n", 9},
+    {"the-router's-own-address-leaves-by-no-zone",
+     "expect tcp from lan to wan 203.0.113.1 port 8080 is forwarded to cam port 80\n"
+     "expect tcp from lan to wan 203.0.113.1 port 22 is dropped\n",
+     "", 2},
     {"all-in-one-run-in-order",
      "expect udp from wan to router is allowed\nexpect from lan to wan is allowed\nexpect from lan to wan is dropped\n",
      "1:34 expected to be allowed, and is dropped by the default, as no statement fits\n"

@@ -113,22 +113,33 @@ static void golden(void **state)
     free(network_text);
 }
 
-/* What the table says that the parser reads it reads, and what it says that it does not read it does not: whoever
- * teaches the parser a word is told here to let the importer write it. */
-static void abilities(void **state)
+/* Whether every line of a text is blank, a comment, or begins with `word` (or NULL). */
+static bool is_only(const char *text, size_t len, const char *word)
+{
+    for (const char *line = text, *next; line < text + len; line = next) {
+        next = line + strcspn(line, "\n") + 1;
+        if (*line != '\n' && *line != '#' && (word == NULL || strncmp(line, word, strlen(word)) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* The rules file that is shipped for OpenWrt's own is what comes of that: before it stand comments, behind it what is
+ * expected of it. */
+static void shipped(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < IMPORT_FEATURES; i++) {
-        const struct import_ability *ability = import_ability((enum import_feature)i);
-        const struct tg_source source = {.read = memory_read, .context = (void *)(uintptr_t)ability->trial};
-        struct tg_complaints *complaints = tg_complaints_new();
-        struct tg_policy *policy = tg_rules_load(&source, "made.rules", complaints);
-        if ((policy != NULL) != ability->read)
-            fail_msg("'%s': the parser %s it, and the table in src/import/import.c says otherwise", ability->word,
-                     policy != NULL ? "reads" : "does not read");
-        tg_policy_free(policy);
-        tg_complaints_free(complaints);
-    }
+    size_t len, made_len;
+    char *rules = read_whole("../../rules/openwrt-default.rules", &len);
+    char *made = read_whole("openwrt-default.ok", &made_len);
+    assert_int_not_equal(made_len, 0);
+    const char *at = strstr(rules, made);
+    if (at == NULL)
+        fail_msg("rules/openwrt-default.rules does not hold tests/import/openwrt-default.ok");
+    assert_true(is_only(rules, (size_t)(at - rules), NULL));
+    assert_true(is_only(at + made_len, strlen(at + made_len), "expect "));
+    free(made);
+    free(rules);
 }
 
 static int by_name(const void *a, const void *b)
@@ -139,7 +150,7 @@ static int by_name(const void *a, const void *b)
 
 int main(void)
 {
-    static struct CMUnitTest tests[MOST] = {cmocka_unit_test(abilities)};
+    static struct CMUnitTest tests[MOST] = {cmocka_unit_test(shipped)};
     static char *names[MOST];
     size_t count = 0;
     DIR *dir = chdir(FOLDER) == 0 ? opendir(".") : NULL;

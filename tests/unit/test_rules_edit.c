@@ -126,7 +126,7 @@ TEST(what_is_no_forward_is_refused)
         {"# forward", "this is a comment"},
         {"allow from lan", "only forwards can be added"},
         {"zone lan on br-lan", "only forwards can be added"},
-        {"tcp port 80 from wan to cam", "'tcp' cannot begin a statement"},
+        {"tcp port 80 from wan to cam", "'forward' is missing"},
         {"foward tcp port 80 from wan to cam", "did you mean 'forward'?"},
         {"forward tcp port 80 from wan", "expected 'to'"},
         {"forward tcp port 80 from wan to cam \\", "a '\\' at the end"},

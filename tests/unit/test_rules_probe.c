@@ -60,7 +60,9 @@ static const char *shown(const struct tg_probe *p, char buf[static 300])
     if (p->has_dst)
         len += (size_t)snprintf(buf + len, 300 - len, " %s", tg_addr_format(p->family, p->dst, addr));
     if (p->has_dport)
-        snprintf(buf + len, 300 - len, " port %u", p->dport);
+        len += (size_t)snprintf(buf + len, 300 - len, " port %u", p->dport);
+    if (p->has_minute)
+        snprintf(buf + len, 300 - len, " minute %u", p->minute);
     return buf;
 }
 
@@ -89,6 +91,8 @@ TEST(packets_are_read)
         {"47 from wan to router", "IPv0 proto 47 2 > 1"},
         {"esp from wan to 203.0.113.1", "IPv4 proto 50 2 > 0 203.0.113.1"},
         {"  tcp\tfrom lan to wan   # comment", "IPv0 proto 6 3 > 2"},
+        {"from lan to wan at monday 00:00", "IPv0 proto 0 3 > 2 minute 0"},
+        {"tcp from lan to wan port 25 at sun 23:59", "IPv0 proto 6 3 > 2 port 25 minute 10079"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct tg_complaints *complaints = tg_complaints_new();
@@ -134,6 +138,10 @@ TEST(what_is_no_packet_is_complained_of)
         {"tcp from 10.0.0.1 to fd00::1", 22, "this is an IPv6 address, and the packet is IPv4"},
         {"icmp from wan to fd00::1", 18, "this is an IPv6 address, and the packet is IPv4"},
         {"icmp6 from nas to wan", 12, "this is an IPv4 address, and the packet is IPv6"},
+        {"tcp from wan to lan at", 23, "expected a day and a time, as in 'monday 10:00', found the end of the line"},
+        {"tcp from wan to lan at noon", 24, "'noon' is no day; days are mon, tue, wed, thu, fri, sat and sun"},
+        {"tcp from wan to lan at mon 25:00", 28, "'25:00' is no time of a day; it is HH:MM, from 00:00 to 23:59"},
+        {"tcp from wan to lan at mon 10:00 sharp", 34, "expected the end of the packet, found 'sharp'"},
         {"tcp from wan to lan twice", 21, "'twice' is no zone and no host of these rules"},
         {"tcp from wan to 1.2.3.4 twice", 25, "expected the end of the packet, found 'twice'"},
         {"tcp from wan to lan is dropped", 21, "expected the end of the packet, found 'is'"},
