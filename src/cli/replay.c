@@ -199,7 +199,9 @@ static int open_inputs(struct job *job)
 static int open_engine(struct job *job)
 {
     /* the same ports are chosen in every run */
-    static const struct tg_engine_config config = {.workers = 1, .secret = {1, 2, 3, 4}};
+    const struct tg_engine_config config = {.connections = tg_policy_connections(job->policy),
+                                            .workers = 1,
+                                            .secret = {1, 2, 3, 4}};
     job->replay.engine = tg_engine_new(&config);
     if (job->replay.engine && tg_engine_load(job->replay.engine, job->policy, job->network) == 0)
         return CLI_OK;

@@ -9,21 +9,22 @@
 #define TABLE   "tidegate"
 #define SCRATCH "tidegate-try" /* no chain of it is hooked */
 
-static void write_queue(FILE *script, const struct hooks_plan *plan, const char *match, enum queue_kind kind)
+static void write_queue(FILE *script, const struct hooks_plan *plan, const char *match, enum queue_kind kind,
+                        bool bypass)
 {
     uint16_t first = plan->first[kind];
     fprintf(script, "\t\t%s queue num %u", match, first);
     if (plan->queues > 1)
         fprintf(script, "-%u", first + plan->queues - 1);
-    fputc('\n', script);
+    fputs(bypass ? " bypass\n" : "\n", script);
 }
 
-static void write_queues(FILE *script, const struct hooks_plan *plan, bool ipv6)
+static void write_queues(FILE *script, const struct hooks_plan *plan, bool ipv6, bool bypass)
 {
-    write_queue(script, plan, "meta nfproto ipv4 meta l4proto { tcp, sctp }", QUEUE_JOINED);
-    write_queue(script, plan, "meta nfproto ipv4", QUEUE_SINGLE);
+    write_queue(script, plan, "meta nfproto ipv4 meta l4proto { tcp, sctp }", QUEUE_JOINED, bypass);
+    write_queue(script, plan, "meta nfproto ipv4", QUEUE_SINGLE, bypass);
     if (ipv6)
-        write_queue(script, plan, "meta nfproto ipv6", QUEUE_HEADS);
+        write_queue(script, plan, "meta nfproto ipv6", QUEUE_HEADS, bypass);
 }
 
 static void begin_chain(FILE *script, const char *name, const char *priority, bool hooked)
@@ -33,30 +34,85 @@ static void begin_chain(FILE *script, const char *name, const char *priority, bo
         fprintf(script, "\t\ttype filter hook %s priority %s; policy accept;\n", name, priority);
 }
 
-/* A table that replaces the one of that name; without its hooks it is there, and does nothing. */
-static void write_table(FILE *script, const char *table, const struct hooks_plan *plan, bool ipv6, bool hooked)
+/* A chain in which packets of open interfaces go where they are queued with bypass, and others return. `which` is
+ * iifname or oifname. */
+static void write_gate(FILE *script, const struct hooks_plan *plan, const char *name, const char *which)
 {
-    fprintf(script, "table inet %s\ndelete table inet %s\ntable inet %s {\n", table, table, table);
+    fprintf(script, "\tchain %s {\n", name);
+    for (size_t i = 0; i < plan->interface_count; i++) {
+        const struct hooks_interface *interface = &plan->interfaces[i];
+        fputs("\t\t", script);
+        if (strcmp(interface->name, "*") != 0) /* which fits all, but is no pattern to nft */
+            fprintf(script, "%s \"%s\" ", which, interface->name);
+        fputs(interface->open ? "goto open\n" : "return\n", script);
+    }
+    fputs("\t}\n", script);
+}
+
+static void write_gates(FILE *script, const struct hooks_plan *plan, bool ipv6)
+{
+    if (plan->interface_count == 0)
+        return;
+    write_gate(script, plan, "entering", "iifname");
+    write_gate(script, plan, "leaving", "oifname");
+    fprintf(script, "\tchain open {\n\t\tmeta mark set meta mark & 0x%08x | 0x%08x\n", (unsigned)~HOOKS_OWN,
+            HOOKS_JUDGED);
+    write_queues(script, plan, ipv6, true);
+    fputs("\t}\n", script);
+}
+
+/* To a gate, if there are any. */
+static void write_jump(FILE *script, const struct hooks_plan *plan, const char *match, const char *gate)
+{
+    if (plan->interface_count != 0)
+        fprintf(script, "\t\t%sjump %s\n", match, gate);
+}
+
+/* Where neighbours find each other: what is said of that is forwarded by nobody. */
+static void write_neighbours(FILE *script, const struct hooks_plan *plan, bool ipv6, const char *match)
+{
+    if (ipv6 && plan->interface_count != 0)
+        fprintf(script, "\t\t%sicmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } jump open\n", match);
+}
+
+static void write_prerouting(FILE *script, const struct hooks_plan *plan, bool ipv6, bool hooked)
+{
     begin_chain(script, "prerouting", "raw", hooked);
     fprintf(script, "\t\tmeta mark set meta mark & 0x%08x\n", (unsigned)~HOOKS_OWN);
     fputs("\t\tiifname \"lo\" return\n\t\tfib daddr type local jump arrived\n", script);
-    for (size_t i = 0; i < plan->stated_count; i++) {
+    for (size_t i = 0; i < plan->own_count; i++) {
         char text[TG_ADDR_TEXT];
-        if (plan->stated[i].family == TG_IPV4)
-            fprintf(script, "\t\tip daddr %s jump arrived\n", tg_addr_format(TG_IPV4, plan->stated[i].addr, text));
+        fprintf(script, "\t\tip daddr %s/%u jump arrived\n", tg_addr_format(TG_IPV4, plan->own[i].addr, text),
+                plan->own[i].len);
     }
     fputs("\t}\n\tchain arrived {\n", script);
-    write_queues(script, plan, ipv6);
+    write_neighbours(script, plan, ipv6, "");
+    write_jump(script, plan, "", "entering");
+    write_queues(script, plan, ipv6, false);
     fputs("\t}\n", script);
+}
+
+/* A table that replaces the one of that name; without its hooks it is there, and does nothing. */
+static void write_table(FILE *script, const char *table, const struct hooks_plan *plan, bool ipv6, bool hooked)
+{
+    char unjudged[48];
+    snprintf(unjudged, sizeof unjudged, "meta mark & 0x%08x == 0 ", HOOKS_OWN);
+    fprintf(script, "table inet %s\ndelete table inet %s\ntable inet %s {\n", table, table, table);
+    write_gates(script, plan, ipv6);
+    write_prerouting(script, plan, ipv6, hooked);
 
     begin_chain(script, "input", "mangle", hooked);
     fprintf(script, "\t\tiifname \"lo\" return\n\t\tmeta mark & 0x%08x != 0 return\n", HOOKS_OWN);
-    write_queues(script, plan, ipv6);
+    write_neighbours(script, plan, ipv6, "");
+    write_jump(script, plan, "", "entering");
+    write_queues(script, plan, ipv6, false);
     fputs("\t}\n", script);
 
     begin_chain(script, "forward", "mangle", hooked);
     fprintf(script, "\t\tmeta mark & 0x%08x != 0 return\n", HOOKS_OWN);
-    write_queues(script, plan, ipv6);
+    write_jump(script, plan, "", "entering");
+    write_jump(script, plan, "", "leaving");
+    write_queues(script, plan, ipv6, false);
     fputs("\t}\n", script);
 
     begin_chain(script, "output", "raw", hooked);
@@ -65,7 +121,9 @@ static void write_table(FILE *script, const char *table, const struct hooks_plan
 
     begin_chain(script, "postrouting", "mangle", hooked);
     fprintf(script, "\t\toifname \"lo\" return\n\t\tmeta mark & 0x%08x != 0 return\n", HOOKS_JUDGED);
-    write_queues(script, plan, ipv6);
+    write_neighbours(script, plan, ipv6, unjudged);
+    write_jump(script, plan, unjudged, "leaving");
+    write_queues(script, plan, ipv6, false);
     fputs("\t}\n}\n", script);
 }
 

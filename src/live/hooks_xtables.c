@@ -30,12 +30,22 @@ static const struct xtables {
     {&hooks_iptables, {"iptables-restore", "ip6tables-restore"}, {"iptables-save", "ip6tables-save"}},
 };
 
-/* Our chains, and from where they are entered. */
+/* Our chains, and from where they are entered: from others of ours where nothing is said. Those are only there if some
+ * zone is open on failure: in ENTER and LEAVE packets of open interfaces go to OPEN, where they are queued with bypass,
+ * and others return. */
 static const struct chain {
     const char *name, *table, *from;
 } chains[] = {
-    {"PRE", "raw", "PREROUTING"},     {"OUT", "raw", "OUTPUT"},          {"IN", "mangle", "INPUT"},
-    {"FORWARD", "mangle", "FORWARD"}, {"POST", "mangle", "POSTROUTING"},
+    {"PRE", "raw", "PREROUTING"},
+    {"OUT", "raw", "OUTPUT"},
+    {"IN", "mangle", "INPUT"},
+    {"FORWARD", "mangle", "FORWARD"},
+    {"POST", "mangle", "POSTROUTING"},
+    {"ENTER", "raw", NULL},
+    {"OPEN", "raw", NULL},
+    {"ENTER", "mangle", NULL},
+    {"LEAVE", "mangle", NULL},
+    {"OPEN", "mangle", NULL},
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
 
@@ -64,9 +74,10 @@ static void write_queue(const struct writer *w, const char *chain, const char *m
     uint16_t first = w->plan->first[kind];
     fprintf(w->script, "-A %s%s%s -j NFQUEUE ", w->prefix, chain, match);
     if (w->plan->queues == 1)
-        fprintf(w->script, "--queue-num %u\n", first);
+        fprintf(w->script, "--queue-num %u", first);
     else
-        fprintf(w->script, "--queue-balance %u:%u\n", first, first + w->plan->queues - 1);
+        fprintf(w->script, "--queue-balance %u:%u", first, first + w->plan->queues - 1);
+    fputs(strcmp(chain, "OPEN") == 0 ? " --queue-bypass\n" : "\n", w->script);
 }
 
 static void write_queues(const struct writer *w, const char *chain, const char *match)
@@ -80,16 +91,57 @@ static void write_queues(const struct writer *w, const char *chain, const char *
     write_queue(w, chain, match, w->family == IPV4 ? QUEUE_SINGLE : QUEUE_HEADS);
 }
 
+/* From one of our chains to ENTER or LEAVE, if there are any. */
+static void write_jump(const struct writer *w, const char *chain, const char *match, const char *gate)
+{
+    if (w->plan->interface_count != 0)
+        fprintf(w->script, "-A %s%s%s -j %s%s\n", w->prefix, chain, match, w->prefix, gate);
+}
+
+/* `option` is -i or -o. Patterns end in `+` here. */
+static void write_gate(const struct writer *w, const char *gate, const char *option)
+{
+    for (size_t i = 0; i < w->plan->interface_count; i++) {
+        const struct hooks_interface *interface = &w->plan->interfaces[i];
+        int len = (int)strcspn(interface->name, "*");
+        const char *wildcard = interface->name[len] == '\0' ? "" : "+";
+        fprintf(w->script, "-A %s%s %s %.*s%s -j %s%s\n", w->prefix, gate, option, len, interface->name, wildcard,
+                interface->open ? w->prefix : "", interface->open ? "OPEN" : "RETURN");
+    }
+}
+
+/* Where neighbours find each other: what is said of that is forwarded by nobody. */
+static void write_neighbours(const struct writer *w, const char *chain, const char *match)
+{
+    static const unsigned types[] = {135, 136}; /* solicitation, advertisement: RFC 4861 */
+    for (size_t i = 0; i < sizeof types / sizeof *types && w->family == IPV6 && w->plan->interface_count != 0; i++)
+        fprintf(w->script, "-A %s%s -p icmpv6 --icmpv6-type %u%s -j %sOPEN\n", w->prefix, chain, types[i], match,
+                w->prefix);
+}
+
+static void write_open(const struct writer *w)
+{
+    if (w->plan->interface_count == 0)
+        return;
+    fprintf(w->script, "-A %sOPEN -j MARK --set-xmark 0x%x/0x%x\n", w->prefix, HOOKS_JUDGED, HOOKS_OWN);
+    write_queues(w, "OPEN", "");
+}
+
 static void write_raw(const struct writer *w)
 {
+    static const char *const local = " -m addrtype --dst-type LOCAL";
+    write_gate(w, "ENTER", "-i");
+    write_open(w);
     fprintf(w->script, "-A %sPRE -j MARK --set-xmark 0x0/0x%x\n", w->prefix, HOOKS_OWN);
     fprintf(w->script, "-A %sPRE -i lo -j RETURN\n", w->prefix);
-    write_queues(w, "PRE", " -m addrtype --dst-type LOCAL");
-    for (size_t i = 0; i < w->plan->stated_count && w->family == IPV4; i++) {
+    write_neighbours(w, "PRE", local);
+    write_jump(w, "PRE", local, "ENTER");
+    write_queues(w, "PRE", local);
+    for (size_t i = 0; i < w->plan->own_count && w->family == IPV4; i++) {
+        const struct tg_prefix *own = &w->plan->own[i];
         char text[TG_ADDR_TEXT], match[MATCH_ROOM - 16];
-        if (w->plan->stated[i].family != TG_IPV4)
-            continue;
-        snprintf(match, sizeof match, " -d %s", tg_addr_format(TG_IPV4, w->plan->stated[i].addr, text));
+        snprintf(match, sizeof match, " -d %s/%u", tg_addr_format(TG_IPV4, own->addr, text), own->len);
+        write_jump(w, "PRE", match, "ENTER");
         write_queues(w, "PRE", match);
     }
     fprintf(w->script, "-A %sOUT -m mark ! --mark 0x%x/0x%x -j MARK --set-xmark 0x0/0x%x\n", w->prefix, HOOKS_OWN,
@@ -101,10 +153,19 @@ static void write_mangle(const struct writer *w)
     char unjudged[MATCH_ROOM - 16], unfinished[MATCH_ROOM - 16];
     snprintf(unjudged, sizeof unjudged, " -m mark --mark 0x0/0x%x", HOOKS_OWN);
     snprintf(unfinished, sizeof unfinished, " -m mark --mark 0x0/0x%x", HOOKS_JUDGED);
+    write_gate(w, "ENTER", "-i");
+    write_gate(w, "LEAVE", "-o");
+    write_open(w);
     fprintf(w->script, "-A %sIN -i lo -j RETURN\n", w->prefix);
+    write_neighbours(w, "IN", unjudged);
+    write_jump(w, "IN", unjudged, "ENTER");
     write_queues(w, "IN", unjudged);
+    write_jump(w, "FORWARD", unjudged, "ENTER");
+    write_jump(w, "FORWARD", unjudged, "LEAVE");
     write_queues(w, "FORWARD", unjudged);
     fprintf(w->script, "-A %sPOST -o lo -j RETURN\n", w->prefix);
+    write_neighbours(w, "POST", unjudged);
+    write_jump(w, "POST", unjudged, "LEAVE");
     write_queues(w, "POST", unfinished);
 }
 
@@ -115,47 +176,77 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* => true if the line of a save declares a chain that install() fills, e.g. ":TIDEGATE-PRE - [0:0]" */
-static bool is_filled(const char *line)
+/* Whether a plan has any use for a chain of ours. */
+static bool is_wanted(const struct chain *chain, const struct hooks_plan *plan)
+{
+    return chain->from != NULL || plan->interface_count != 0;
+}
+
+/* => true if the line of a save declares, for `table`, a chain that the plan fills, e.g. ":TIDEGATE-PRE - [0:0]" */
+static bool is_filled(const char *line, const char *table, const struct hooks_plan *plan)
 {
     for (size_t i = 0; i < CHAINS; i++) {
         char declaration[64];
         snprintf(declaration, sizeof declaration, ":" OURS "%s ", chains[i].name);
-        if (begins(line, declaration))
+        if (strcmp(chains[i].table, table) == 0 && is_wanted(&chains[i], plan) && begins(line, declaration))
             return true;
     }
     return false;
 }
 
-enum what {
-    JUMPS, /* to our chains, from others */
-    CHAIN, /* our chains themselves; they can go only when nothing enters them */
-    LEFT,  /* … but those that install() fills */
+/* A walk over those lines of a save that are about one table. */
+struct walk {
+    const char *next, *table;
+    bool here;
+    char line[512]; /* lines of ours are short */
 };
 
-/* From what a save says, write the commands that take `what` out of `table`. Chains of ours are those whose names begin
- * with `prefix`.
- * => true if there was anything */
-static bool write_clearing(FILE *script, const char *save, const char *table, const char *prefix, enum what what)
+static bool walk_on(struct walk *walk)
 {
-    bool here = false, any = false;
+    while (*walk->next != '\0') {
+        size_t len = strcspn(walk->next, "\n");
+        snprintf(walk->line, sizeof walk->line, "%.*s", (int)len, walk->next);
+        walk->next += len + (walk->next[len] == '\n');
+        if (*walk->line == '*')
+            walk->here = strcmp(walk->line + 1, walk->table) == 0;
+        else if (walk->here)
+            return true;
+    }
+    return false;
+}
+
+/* From what a save says, write the commands that take out of `table` whatever enters our chains from others. Chains of
+ * ours are those whose names begin with `prefix`.
+ * => true if there was anything */
+static bool clear_jumps(FILE *script, const char *save, const char *table, const char *prefix)
+{
+    struct walk walk = {.next = save, .table = table};
+    bool any = false;
     char jump[32];
     snprintf(jump, sizeof jump, " -j %s", prefix);
-    for (const char *line = save, *next; *line != '\0'; line = next) {
-        size_t len = strcspn(line, "\n");
-        char copy[512]; /* lines of ours are short */
-        next = line + len + (line[len] == '\n');
-        snprintf(copy, sizeof copy, "%.*s", (int)len, line);
-        if (*copy == '*') {
-            here = strcmp(copy + 1, table) == 0;
-        } else if (here && what == JUMPS && begins(copy, "-A ") && !begins(copy + 3, OURS) &&
-                   strstr(copy, jump) != NULL) {
-            fprintf(script, "-D %s\n", copy + 3);
-            any = true;
-        } else if (here && what != JUMPS && *copy == ':' && begins(copy + 1, prefix) &&
-                   !(what == LEFT && is_filled(copy))) {
-            int name = (int)strcspn(copy + 1, " ");
-            fprintf(script, "-F %.*s\n-X %.*s\n", name, copy + 1, name, copy + 1);
+    while (walk_on(&walk)) {
+        if (!begins(walk.line, "-A ") || begins(walk.line + 3, OURS) || strstr(walk.line, jump) == NULL)
+            continue;
+        fprintf(script, "-D %s\n", walk.line + 3);
+        any = true;
+    }
+    return any;
+}
+
+/* … our chains themselves; they can go only when nothing enters them, and so all are emptied first. Those that `plan`
+ * fills stay (NULL: none).
+ * => true if there was anything */
+static bool clear_chains(FILE *script, const char *save, const char *table, const char *prefix,
+                         const struct hooks_plan *plan)
+{
+    bool any = false;
+    for (int pass = 0; pass < 2; pass++) {
+        struct walk walk = {.next = save, .table = table};
+        while (walk_on(&walk)) {
+            if (*walk.line != ':' || !begins(walk.line + 1, prefix) ||
+                (plan != NULL && is_filled(walk.line, table, plan)))
+                continue;
+            fprintf(script, "%s %.*s\n", pass == 0 ? "-F" : "-X", (int)strcspn(walk.line + 1, " "), walk.line + 1);
             any = true;
         }
     }
@@ -196,19 +287,19 @@ static int save_all(const struct xtables *kind, int family, char **save, FILE *s
 static void write_table(const struct writer *w, const char *table, const char *save, bool hooked)
 {
     fprintf(w->script, "*%s\n", table);
-    if (hooked) {
-        (void)write_clearing(w->script, save, table, OURS, JUMPS);
-        (void)write_clearing(w->script, save, table, OURS, LEFT);
-    }
+    if (hooked)
+        (void)clear_jumps(w->script, save, table, OURS);
     for (size_t i = 0; i < CHAINS; i++) /* declaring a chain empties it */
-        if (strcmp(chains[i].table, table) == 0)
+        if (strcmp(chains[i].table, table) == 0 && is_wanted(&chains[i], w->plan))
             fprintf(w->script, ":%s%s - [0:0]\n", w->prefix, chains[i].name);
+    if (hooked)
+        (void)clear_chains(w->script, save, table, OURS, w->plan);
     if (strcmp(table, "raw") == 0)
         write_raw(w);
     else
         write_mangle(w);
     for (size_t i = 0; i < CHAINS && hooked; i++)
-        if (strcmp(chains[i].table, table) == 0)
+        if (strcmp(chains[i].table, table) == 0 && chains[i].from != NULL)
             fprintf(w->script, "-I %s 1 -j %s%s\n", chains[i].from, w->prefix, chains[i].name);
     fputs("COMMIT\n", w->script);
 }
@@ -244,8 +335,8 @@ static int clear(const struct xtables *kind, int family, const char *prefix, FIL
     if (script != NULL) {
         for (size_t i = 0; i < TABLES; i++) {
             fprintf(script, "*%s\n", tables[i]);
-            any |= write_clearing(script, save, tables[i], prefix, JUMPS);
-            any |= write_clearing(script, save, tables[i], prefix, CHAIN);
+            any |= clear_jumps(script, save, tables[i], prefix);
+            any |= clear_chains(script, save, tables[i], prefix, NULL);
             fputs("COMMIT\n", script);
         }
         fclose(script);

@@ -17,6 +17,7 @@
 #include "live/hooks.h"
 #include "live/live.h"
 #include "live/lock.h"
+#include "live/logger.h"
 #include "live/netview.h"
 #include "live/notify.h"
 #include "live/worker.h"
@@ -40,9 +41,9 @@ struct live {
     struct netview *netview;
     struct view *view; /* the current one; what it holds is the engine's too */
     struct tg_engine *engine;
-    struct tg_prefix *stated;
     struct hooks_plan plan;
     const struct hooks_way *way;
+    struct logger *logger;
     struct workers workers;
     uint64_t changed_first, changed_last; /* milliseconds; 0: what the kernel told has been read */
 };
@@ -114,7 +115,10 @@ static int open_workers(struct live *live)
 
 static int open_engine(struct live *live)
 {
-    struct tg_engine_config config = {.workers = live->config->workers};
+    struct tg_engine_config config = {
+        .connections = tg_policy_connections(live->config->policy),
+        .workers = live->config->workers,
+    };
     if (getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret) {
         say("no random numbers: %s", strerror(errno));
         return -EIO;
@@ -140,37 +144,13 @@ static int open_network(struct live *live)
     return error;
 }
 
-/* The addresses that the rules file gives the router: hooks.h says what for. */
-static int gather_stated(struct live *live)
-{
-    const struct tg_policy *policy = live->config->policy;
-    size_t count = 0;
-    for (uint8_t i = 0; i < tg_policy_zone_count(policy); i++)
-        if (tg_policy_zone(policy, i) != NULL)
-            count += tg_policy_zone(policy, i)->address_count;
-    live->stated = calloc(count + 1, sizeof *live->stated);
-    if (live->stated == NULL)
-        return -ENOMEM;
-    count = 0;
-    for (uint8_t i = 0; i < tg_policy_zone_count(policy); i++) {
-        const struct tg_zone *zone = tg_policy_zone(policy, i);
-        for (size_t n = 0; zone != NULL && n < zone->address_count; n++)
-            live->stated[count++] = zone->addresses[n];
-    }
-    live->plan.stated = live->stated;
-    live->plan.stated_count = count;
-    return 0;
-}
-
 static int find_hooks(struct live *live)
 {
     const struct live_config *config = live->config;
-    for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
-        live->plan.first[kind] = (uint16_t)(config->queue + kind * config->workers);
-    live->plan.queues = config->workers;
-    if (gather_stated(live) != 0) {
-        say("%s", strerror(ENOMEM));
-        return -ENOMEM;
+    int error = hooks_plan_make(&live->plan, config->policy, config->queue, config->workers);
+    if (error != 0) {
+        say("%s", strerror(-error));
+        return error;
     }
     live->way = hooks_find(&live->plan, stderr);
     if (live->way != NULL)
@@ -196,6 +176,15 @@ static int open_events(struct live *live)
         return 0;
     int error = -errno;
     say("%s", strerror(errno));
+    return error;
+}
+
+static int open_log(struct live *live)
+{
+    int error = logger_open(&live->logger);
+    if (error != 0)
+        say("starting the log: %s", strerror(-error));
+    live->workers.logger = live->logger;
     return error;
 }
 
@@ -341,11 +330,19 @@ static void say_totals(const struct live *live)
             say("  %" PRIu64 " packets %s", losses[i].count, losses[i].what);
 }
 
+/* No worker may run. */
+static void close_log(struct live *live)
+{
+    logger_close(live->logger);
+    live->logger = live->workers.logger = NULL;
+}
+
 static int end(struct live *live)
 {
     notify_manager("STOPPING=1");
     int error = hooks_remove(live->way, stderr);
     workers_stop(&live->workers);
+    close_log(live);
     say_totals(live);
     if (error == 0)
         say("the hooks are out: packets pass unjudged from now on");
@@ -367,10 +364,11 @@ static void give_signals_back(struct live *live)
 static void close_all(struct live *live)
 {
     workers_close(&live->workers);
+    close_log(live);
     netview_close(live->netview);
     view_free(live->view);
     tg_engine_free(live->engine);
-    free(live->stated);
+    hooks_plan_free(&live->plan);
     const int fds[] = {live->signal_fd, live->workers.failed, live->lock_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
@@ -392,8 +390,8 @@ static void take_signals(struct live *live)
 
 int live_run(const struct live_config *config)
 {
-    static int (*const steps[])(struct live *) = {take_lock,    open_events, open_engine,   open_workers,
-                                                  open_network, find_hooks,  start_workers, install_hooks};
+    static int (*const steps[])(struct live *) = {take_lock,  open_events, open_engine,   open_workers, open_network,
+                                                  find_hooks, open_log,    start_workers, install_hooks};
     struct live live = {.config = config, .signal_fd = -1, .lock_fd = -1, .workers = {.failed = -1}};
     int error = 0;
     take_signals(&live);

@@ -24,6 +24,7 @@ enum {
 
 struct interface {
     uint32_t index;
+    uint32_t mtu; /* 0: not told */
     uint8_t zone;
 };
 
@@ -95,7 +96,8 @@ bool view_equal(const struct view *a, const struct view *b)
     if (a->interface_count != b->interface_count)
         return false;
     for (size_t i = 0; i < a->interface_count; i++)
-        if (a->interfaces[i].index != b->interfaces[i].index || a->interfaces[i].zone != b->interfaces[i].zone)
+        if (a->interfaces[i].index != b->interfaces[i].index || a->interfaces[i].zone != b->interfaces[i].zone ||
+            a->interfaces[i].mtu != b->interfaces[i].mtu)
             return false;
     return equal_places(&a->addresses, &b->addresses) && equal_places(&a->routes, &b->routes);
 }
@@ -126,7 +128,7 @@ static int add_place(struct places *places, uint8_t zone, const struct tg_prefix
     return 0;
 }
 
-static int add_interface(struct view *view, uint32_t index, uint8_t zone)
+static int add_interface(struct view *view, const struct interface *interface)
 {
     if (view->interface_count == view->interface_room) {
         size_t room = view->interface_room == 0 ? 16 : view->interface_room * 2;
@@ -136,7 +138,7 @@ static int add_interface(struct view *view, uint32_t index, uint8_t zone)
         view->interfaces = list;
         view->interface_room = room;
     }
-    view->interfaces[view->interface_count++] = (struct interface){index, zone};
+    view->interfaces[view->interface_count++] = *interface;
     return 0;
 }
 
@@ -201,6 +203,8 @@ static int build_network(struct view *view, const struct tg_policy *policy)
     int error = add_addresses(view->network, policy, &view->addresses);
     for (size_t i = 0; i < view->routes.count && error == 0; i++)
         error = tg_network_add_route(view->network, view->routes.list[i].zone, &view->routes.list[i].prefix);
+    for (size_t i = 0; i < view->interface_count; i++)
+        tg_network_set_mtu(view->network, view->interfaces[i].zone, view->interfaces[i].mtu);
     uint8_t zone = tg_policy_default_zone(policy);
     if (error == 0 && zone != TG_ZONE_NONE)
         error = tg_network_add_default(view->network, zone);
@@ -225,27 +229,31 @@ static uint8_t zone_of(const struct view *view, uint32_t index)
     return TG_ZONE_NONE;
 }
 
-static int read_link(const struct nlmsghdr *message, void *context)
-{
-    struct reading *reading = context;
-    const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
-    char name[IFNAMSIZ];
-    uint8_t zone = TG_ZONE_NONE;
-    if (nlif_index2name(reading->names, (unsigned)link->ifi_index, name) > 0)
-        zone = tg_policy_zone_of_interface(reading->netview->policy, name);
-    if (add_interface(reading->view, (uint32_t)link->ifi_index, zone) == 0)
-        return MNL_CB_OK;
-    errno = ENOMEM;
-    return MNL_CB_ERROR;
-}
-
-/* Gather the attributes of a message in an array of RTA_MAX + 1 (the largest of the kinds that are read here). */
+/* Gather the attributes of a message in an array of RTA_MAX + 1: more than the numbers of all that are read here. */
 static int gather(const struct nlattr *attribute, void *context)
 {
     const struct nlattr **attributes = context;
     if (mnl_attr_get_type(attribute) <= RTA_MAX)
         attributes[mnl_attr_get_type(attribute)] = attribute;
     return MNL_CB_OK;
+}
+
+static int read_link(const struct nlmsghdr *message, void *context)
+{
+    struct reading *reading = context;
+    const struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
+    const struct nlattr *attributes[RTA_MAX + 1] = {NULL};
+    struct interface interface = {.index = (uint32_t)link->ifi_index, .zone = TG_ZONE_NONE};
+    char name[IFNAMSIZ];
+    mnl_attr_parse(message, sizeof *link, gather, attributes);
+    if (attributes[IFLA_MTU] != NULL)
+        interface.mtu = mnl_attr_get_u32(attributes[IFLA_MTU]);
+    if (nlif_index2name(reading->names, interface.index, name) > 0)
+        interface.zone = tg_policy_zone_of_interface(reading->netview->policy, name);
+    if (add_interface(reading->view, &interface) == 0)
+        return MNL_CB_OK;
+    errno = ENOMEM;
+    return MNL_CB_ERROR;
 }
 
 /* => true if the attribute is an address of `family`, AF_INET or AF_INET6 */

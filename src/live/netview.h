@@ -7,7 +7,8 @@
  *
  * An address counts as the router's on a zone if an interface of that zone has it, or the rules file says so. Addresses
  * on interfaces of no zone (the loopback, say) are the router's too, on no zone. Link-local ones are left out: the
- * engine knows them by themselves. Routes are those of the main table.
+ * engine knows them by themselves. Routes are those of the main table. What a zone carries is the smallest MTU of its
+ * interfaces.
  */
 #ifndef LIVE_NETVIEW_H
 #define LIVE_NETVIEW_H

@@ -245,6 +245,7 @@ static bool read_packet(const struct nlmsghdr *message, struct queue_packet *pac
         .switched = about.hook == NF_INET_FORWARD && attributes[NFQA_IFINDEX_PHYSOUTDEV] != NULL,
         .checksum_missing = info & NFQA_SKB_CSUMNOTREADY,
         .checksum_unknown = info & NFQA_SKB_CSUM_NOTVERIFIED,
+        .sender = attributes[NFQA_HWADDR],
     };
     if (attributes[NFQA_PAYLOAD] != NULL) {
         packet->data = mnl_attr_get_payload(attributes[NFQA_PAYLOAD]);
@@ -252,6 +253,15 @@ static bool read_packet(const struct nlmsghdr *message, struct queue_packet *pac
     }
     packet->wire_len = attributes[NFQA_CAP_LEN] == NULL ? packet->len : get_u32(attributes[NFQA_CAP_LEN]);
     return true;
+}
+
+const uint8_t *queue_sender(const struct queue_packet *packet)
+{
+    enum { MAC_LEN = 6 };
+    if (packet->sender == NULL || mnl_attr_get_payload_len(packet->sender) < sizeof(struct nfqnl_msg_packet_hw))
+        return NULL;
+    const struct nfqnl_msg_packet_hw *hardware = mnl_attr_get_payload(packet->sender);
+    return ntohs(hardware->hw_addrlen) == MAC_LEN ? hardware->hw_addr : NULL;
 }
 
 /* A message that is no packet: the acknowledgement of a nudge, or an answer or a configuration that was refused. */

@@ -32,7 +32,7 @@ enum queue_kind {
      * in checksums inside of tunnels, it builds on what it had left undone, and cannot if a verdict has rewritten them.
      */
     QUEUE_SINGLE,
-    /* Only the first QUEUE_HEAD bytes, of packets that are never rewritten. */
+    /* Only the first QUEUE_HEAD bytes, of packets that are not rewritten if there are more. */
     QUEUE_HEADS,
     QUEUE_KINDS
 };
@@ -55,6 +55,7 @@ struct queue_packet {
     bool switched; /* a frame between two ports of a bridge, which the kernel shows to IP hooks (br_netfilter) */
     bool checksum_missing; /* left to the hardware: the field holds the pseudo-header's sum alone */
     bool checksum_unknown; /* nobody has looked at it yet */
+    const void *sender;    /* for queue_sender() */
 };
 
 struct queue_config {
@@ -75,6 +76,10 @@ int queue_start(struct queue *queue);
  * packets that came before it have been received.
  * => 0 with *count, which may be 0; or -errno: the queue cannot go on */
 int queue_receive(struct queue *queue, struct queue_packet *packets, size_t *count, bool *nudged);
+
+/* The hardware address that the packet's frame came from, for as long as `data` stays.
+ * => its 6 bytes; or NULL: it has none (the router's own, PPP, tunnels), or one of another kind */
+const uint8_t *queue_sender(const struct queue_packet *packet);
 
 /* Answer a packet of the batch. `rewritten`: the packet goes on as `data` now has it, which must be all of it.
  * Answers must be in the order of the batch. They are sent by queue_answer_all(). */

@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "live/hooks.h"
+#include "live/logger.h"
 #include "live/worker.h"
 #include "report/report.h"
+#include "report/week.h"
 
 enum { PATIENCE = 100 * 1000 * 1000 }; /* nanoseconds to wait for a thread before it is nudged again */
 
@@ -22,6 +24,8 @@ struct worker {
     unsigned number;
     struct queue *queue;
     struct reject reject;
+    bool needs_mac, needs_minute; /* some rule asks for it */
+    struct week week;
     pthread_t thread;
     bool running;
     uint64_t unfinished;
@@ -68,10 +72,41 @@ const struct view *workers_switch_view(struct workers *workers, const struct vie
 
 /* ---- one packet ---- */
 
-/* Where it came from and where it goes, as far as the hook knows. */
-static struct tg_arrival arrival_of(const struct queue_packet *from, const struct view *view, uint64_t now)
+/* What is the same for all packets of a batch. */
+struct moment {
+    const struct view *view;
+    uint64_t now;    /* nanoseconds since the machine began, for the engine */
+    uint64_t time;   /* … since 1970; 0: nobody asks for it */
+    bool has_minute; /* of the week */
+    uint16_t minute;
+};
+
+static struct moment this_moment(struct worker *worker)
 {
-    struct tg_arrival arrival = {.now = now, .zone_in = view_zone(view, from->indev)};
+    struct moment moment = {.view = look(worker), .now = clock_now(CLOCK_MONOTONIC)};
+    if (worker->text != NULL || worker->needs_minute)
+        moment.time = clock_now(CLOCK_REALTIME);
+    if (worker->needs_minute)
+        moment.has_minute = week_minute(&worker->week, moment.time / TG_SECOND, &moment.minute);
+    return moment;
+}
+
+/* Where it came from and where it goes, as far as the hook knows. */
+static struct tg_arrival arrival_of(const struct worker *worker, const struct queue_packet *from,
+                                    const struct moment *moment)
+{
+    const struct view *view = moment->view;
+    struct tg_arrival arrival = {
+        .now = moment->now,
+        .zone_in = view_zone(view, from->indev),
+        .has_minute = moment->has_minute,
+        .minute = moment->minute,
+    };
+    const uint8_t *sender = worker->needs_mac ? queue_sender(from) : NULL;
+    if (sender != NULL) {
+        arrival.has_mac = true;
+        memcpy(arrival.mac, sender, sizeof arrival.mac);
+    }
     switch (from->hook) {
     case QUEUE_PREROUTING: arrival.half = true; break;
     case QUEUE_INPUT: arrival.zone_out = TG_ZONE_ROUTER; break;
@@ -113,32 +148,30 @@ static void finish(struct worker *worker, const struct queue_packet *from)
     }
 }
 
-static void judge(struct worker *worker, const struct queue_packet *from, const struct view *view, uint64_t now,
+static void judge(struct worker *worker, const struct queue_packet *from, const struct moment *moment,
                   struct tg_packet *packet, struct tg_verdict *verdict)
 {
-    struct tg_arrival arrival = arrival_of(from, view, now);
+    struct tg_arrival arrival = arrival_of(worker, from, moment);
     *packet = (struct tg_packet){.data = from->data, .len = from->len, .wire_len = from->wire_len};
     enum tg_decoded decoded = tg_packet_decode(packet, from->checksum_unknown ? 0 : TG_DECODE_TRUST_CHECKSUM);
     tg_engine_judge(worker->all->engine, worker->number, packet, decoded, &arrival, verdict);
     if (verdict->action == TG_ACCEPT) {
         bool half = verdict->translation == TG_TRANSLATE_HALF;
-        let_pass(worker, from, packet, verdict->translation != TG_TRANSLATE_NONE, half ? HOOKS_HALF : HOOKS_JUDGED);
+        let_pass(worker, from, packet, verdict->rewritten, half ? HOOKS_HALF : HOOKS_JUDGED);
         return;
     }
     queue_drop(worker->queue, from);
     if (verdict->action == TG_REJECT)
-        reject_send(&worker->reject, packet, view_network(view), arrival.zone_in, from->indev, now);
+        reject_send(&worker->reject, packet, view_network(moment->view), arrival.zone_in, from->indev, moment->now);
 }
 
 /* ---- the output ---- */
 
-static void write_down(struct worker *worker, const struct tg_packet *packet, const struct tg_verdict *verdict,
-                       uint64_t number, uint64_t time)
+static void write_down(struct worker *worker, const struct report_packet *report)
 {
-    const struct report_packet report = {number, time, worker->all->policy, packet, verdict};
     size_t (*write_line)(char *, size_t, const struct report_packet *) =
         worker->all->output == LIVE_JSON ? report_json : report_text;
-    worker->text_len += write_line(worker->text + worker->text_len, REPORT_ROOM, &report);
+    worker->text_len += write_line(worker->text + worker->text_len, REPORT_ROOM, report);
 }
 
 /* One write a batch, so that lines of different workers do not mix. */
@@ -183,9 +216,7 @@ static bool is_judged(const struct queue_packet *from)
 
 static void judge_batch(struct worker *worker, const struct queue_packet *batch, size_t count)
 {
-    const struct view *view = look(worker);
-    uint64_t now = clock_now(CLOCK_MONOTONIC);
-    uint64_t time = worker->text == NULL ? 0 : clock_now(CLOCK_REALTIME);
+    struct moment moment = this_moment(worker);
     uint64_t number = 0;
     if (worker->text != NULL) {
         size_t judged = 0;
@@ -204,9 +235,14 @@ static void judge_batch(struct worker *worker, const struct queue_packet *batch,
             queue_accept(worker->queue, &batch[i], mark_with(batch[i].mark, HOOKS_JUDGED), false);
             continue;
         }
-        judge(worker, &batch[i], view, now, &packet, &verdict);
-        if (worker->text != NULL)
-            write_down(worker, &packet, &verdict, number++, time);
+        judge(worker, &batch[i], &moment, &packet, &verdict);
+        const struct report_packet report = {number, moment.time, worker->all->policy, &packet, &verdict};
+        if (verdict.log)
+            logger_put(worker->all->logger, &report, moment.now);
+        if (worker->text != NULL) {
+            write_down(worker, &report);
+            number++;
+        }
     }
     look_away(worker);
 }
@@ -247,7 +283,11 @@ int workers_open(struct workers *workers, const struct live_config *config, int 
         return -ENOMEM;
     for (unsigned i = 0; i < config->workers; i++) {
         struct worker *worker = &workers->list[workers->count++];
-        *worker = (struct worker){.all = workers, .number = i, .reject = {.fds = {-1, -1}}};
+        *worker = (struct worker){.all = workers,
+                                  .number = i,
+                                  .reject = {.fds = {-1, -1}},
+                                  .needs_mac = tg_policy_needs_mac(workers->policy),
+                                  .needs_minute = tg_policy_needs_minute(workers->policy)};
         struct queue_config queue = {.buffer = buffer};
         for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
             queue.numbers[kind] = (uint16_t)(config->queue + kind * config->workers + i);

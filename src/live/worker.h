@@ -1,8 +1,8 @@
 /* Workers: a thread each, that takes packets from its queue, has them judged and answers.
  *
- * What all share: the engine, the policy, the current view of the network, and standard output. The view is read
- * without a lock: a worker says which view it is looking at for the length of a batch, and whoever has put another in
- * its place waits until none looks at the old one.
+ * What all share: the engine, the policy, the current view of the network, the log, and standard output. The view is
+ * read without a lock: a worker says which view it is looking at for the length of a batch, and whoever has put another
+ * in its place waits until none looks at the old one.
  */
 #ifndef LIVE_WORKER_H
 #define LIVE_WORKER_H
@@ -24,6 +24,7 @@ struct workers {
     struct tg_engine *engine;
     const struct tg_policy *policy;
     enum live_output output;
+    struct logger *logger;
     int failed; /* an eventfd: written to by a worker that cannot go on */
 
     _Atomic(const struct view *) view;

@@ -3,11 +3,15 @@
  */
 #include "replay/link.h"
 
+#include <string.h>
+
 #include "tidegate/addr.h"
 #include "wire/wire.h"
 
 enum {
+    MAC_LEN = 6,
     ETHERNET_HEADER = 14,
+    ETHERNET_SOURCE = 6,
     ETHERNET_TYPE = 12,
     TYPE_IPV4 = 0x0800,
     TYPE_VLAN = 0x8100, /* IEEE 802.1Q */
@@ -21,8 +25,12 @@ enum {
     PPP_IPV4 = 0x0021,
     PPP_IPV6 = 0x0057,
     SLL_HEADER = 16,
+    SLL_ADDRESS_LEN = 4, /* of 2 bytes */
+    SLL_ADDRESS = 6,
     SLL_TYPE = 14,
     SLL2_HEADER = 20,
+    SLL2_ADDRESS_LEN = 11, /* of 1 byte */
+    SLL2_ADDRESS = 12,
     SLL2_TYPE = 0,
     NULL_HEADER = 4,
 };
@@ -86,6 +94,8 @@ static bool find_in_pppoe(const struct frame *frame, uint32_t at, struct link_ip
 {
     if (frame->len < at + PPPOE_HEADER || frame->bytes[at] != PPPOE_VERSION_TYPE || frame->bytes[at + 1] != 0)
         return false;
+    ip->has_mac =
+        false; /* that of the frame is the concentrator's, and a router's own PPP interface does not show it */
     return find_in_ppp(frame, at + PPPOE_HEADER, ip);
 }
 
@@ -106,10 +116,34 @@ static bool find_by_type(const struct frame *frame, uint16_t type, uint32_t at, 
     }
 }
 
-/* The type of a frame whose header has `size` bytes, with the Ethernet type at `type_at`. */
-static bool find_behind(const struct frame *frame, uint32_t size, uint32_t type_at, struct link_ip *ip)
+/* Behind a header of `size` bytes, with the Ethernet type at `type_at`, and the sender's hardware address of
+ * `address_len` bytes at `address_at`. */
+static bool find_behind(const struct frame *frame, uint32_t size, uint32_t type_at, uint32_t address_at,
+                        unsigned address_len, struct link_ip *ip)
 {
-    return frame->len >= size && find_by_type(frame, wire_get16(frame->bytes + type_at), size, ip);
+    ip->has_mac = address_len == MAC_LEN;
+    if (ip->has_mac)
+        memcpy(ip->mac, frame->bytes + address_at, MAC_LEN);
+    return find_by_type(frame, wire_get16(frame->bytes + type_at), size, ip);
+}
+
+static bool find_in_ethernet(const struct frame *frame, struct link_ip *ip)
+{
+    return frame->len >= ETHERNET_HEADER &&
+           find_behind(frame, ETHERNET_HEADER, ETHERNET_TYPE, ETHERNET_SOURCE, MAC_LEN, ip);
+}
+
+/* Linux cooked: whatever the interface is, with the sender's address, as far as there is room for it. */
+static bool find_in_sll(const struct frame *frame, struct link_ip *ip)
+{
+    return frame->len >= SLL_HEADER &&
+           find_behind(frame, SLL_HEADER, SLL_TYPE, SLL_ADDRESS, wire_get16(frame->bytes + SLL_ADDRESS_LEN), ip);
+}
+
+static bool find_in_sll2(const struct frame *frame, struct link_ip *ip)
+{
+    return frame->len >= SLL2_HEADER &&
+           find_behind(frame, SLL2_HEADER, SLL2_TYPE, SLL2_ADDRESS, frame->bytes[SLL2_ADDRESS_LEN], ip);
 }
 
 /* BSD loopback: the address family as a number of 32 bits, in the byte order and by the numbering of the machine that
@@ -136,10 +170,11 @@ enum link_content link_find_ip(uint16_t type, const uint8_t *bytes, uint32_t len
 {
     struct frame frame = {bytes, len, wire_len < len ? len : wire_len};
     bool is_ip;
+    ip->has_mac = false;
     switch (type) {
-    case LINK_ETHERNET: is_ip = find_behind(&frame, ETHERNET_HEADER, ETHERNET_TYPE, ip); break;
-    case LINK_LINUX_SLL: is_ip = find_behind(&frame, SLL_HEADER, SLL_TYPE, ip); break;
-    case LINK_LINUX_SLL2: is_ip = find_behind(&frame, SLL2_HEADER, SLL2_TYPE, ip); break;
+    case LINK_ETHERNET: is_ip = find_in_ethernet(&frame, ip); break;
+    case LINK_LINUX_SLL: is_ip = find_in_sll(&frame, ip); break;
+    case LINK_LINUX_SLL2: is_ip = find_in_sll2(&frame, ip); break;
     case LINK_RAW:
     case LINK_RAW_12:
     case LINK_RAW_14: is_ip = found(&frame, 0, 0, ip); break;

@@ -31,6 +31,8 @@ struct link_ip {
     uint32_t len;      /* bytes of the IP packet that were captured; what follows it in the frame is left out */
     uint32_t wire_len; /* bytes that it had on the wire */
     bool other_family; /* its version is not the one that the link layer gives */
+    bool has_mac;      /* the frame's sender is known by its hardware address, and has not sent it through PPPoE */
+    uint8_t mac[6];
 };
 
 enum link_content {

@@ -93,7 +93,11 @@ static void judge(struct replay *replay, const struct capture_packet *frame, con
         .zone_out = place.zone_out,
         .find_zone = place.find_zone,
         .may_be_copy = true,
+        .has_mac = ip->has_mac,
     };
+    arrival.has_minute = week_minute(&replay->week, frame->time / TG_SECOND, &arrival.minute);
+    if (ip->has_mac)
+        memcpy(arrival.mac, ip->mac, sizeof arrival.mac);
     struct tg_packet packet = {
         .data = room,
         .len = ip->len < LARGEST_PACKET ? ip->len : LARGEST_PACKET,

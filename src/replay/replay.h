@@ -13,6 +13,7 @@
 #include "replay/capture.h"
 #include "replay/writer.h"
 #include "report/report.h"
+#include "report/week.h"
 #include "tidegate/engine.h"
 
 struct replay_input {
@@ -36,6 +37,8 @@ struct replay {
     struct writer *writer; /* or NULL */
     replay_each_fn *each;
     void *context;
+    /* its own, all zero at first */
+    struct week week;
     /* what came of it */
     uint64_t packets, non_ip_packets, non_ip_bytes;
     size_t lost_input; /* after -EADDRNOTAVAIL */

@@ -72,6 +72,15 @@ static const struct {
     {TG_PROTO_ICMP6, 143, "mld2-listener-report"},
 };
 
+/* => NULL for a type that has no name */
+static const char *icmp_name(const struct tg_packet *packet)
+{
+    for (size_t i = 0; i < sizeof icmp_names / sizeof *icmp_names; i++)
+        if (icmp_names[i].proto == packet->outer.tuple.proto && icmp_names[i].type == packet->icmp.type)
+            return icmp_names[i].name;
+    return NULL;
+}
+
 static bool is_icmp(const struct tg_packet *packet)
 {
     return packet->kind == TG_TRANSPORT_QUERY || packet->kind == TG_TRANSPORT_ERROR ||
@@ -100,6 +109,14 @@ static const struct tg_statement *statement_of(const struct report_packet *repor
 {
     uint32_t number = report->verdict->statement;
     return number == TG_NO_STATEMENT ? NULL : tg_policy_statement(report->policy, number);
+}
+
+/* What a statement is logged with: its words for that, else its label, else nothing. */
+static const char *log_words(const struct tg_statement *statement)
+{
+    if (statement->log && *statement->log)
+        return statement->log;
+    return statement->label ? statement->label : "";
 }
 
 static const char *zone_name(const struct report_packet *report, uint8_t number)
@@ -148,10 +165,7 @@ static void put_tcp(struct line *line, const struct tg_packet *packet)
 static void put_icmp(struct line *line, const struct tg_packet *packet)
 {
     const struct tg_tuple *quote = &packet->quote.tuple;
-    const char *name = NULL;
-    for (size_t i = 0; i < sizeof icmp_names / sizeof *icmp_names && !name; i++)
-        if (icmp_names[i].proto == packet->outer.tuple.proto && icmp_names[i].type == packet->icmp.type)
-            name = icmp_names[i].name;
+    const char *name = icmp_name(packet);
     if (name)
         line_add(line, "ICMP %s", name);
     else
@@ -202,6 +216,11 @@ static void put_verdict(struct line *line, const struct report_packet *report)
     line_add(line, ", %s%s:%" PRIu32, decided ? "" : "begun by ", statement->file, statement->line);
     if (statement->label)
         line_add(line, " \"%s\"", statement->label);
+    if (!verdict->log)
+        return;
+    line_add(line, ", log");
+    if (statement->log && *statement->log)
+        line_add(line, " \"%s\"", statement->log);
 }
 
 /* The time of day, and the zones: "22:13:20.000123 wan > lan: ". */
@@ -257,6 +276,76 @@ size_t report_words(char *out, size_t room, const struct report_packet *report)
         line_add(&line, ", came as ");
         put_tuple(&line, &report->packet->outer.tuple, has_ports(report));
     }
+    return line.len;
+}
+
+/* For logs */
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* "192.168.1.20:50001", "[2001:db8::1]:443": a port that is told from an address without counting colons. */
+static void put_host(struct line *line, uint8_t family, struct tg_addr addr, uint16_t port, bool with_port)
+{
+    char buf[TG_ADDR_TEXT];
+    const char *text = tg_addr_format(family, addr, buf);
+    if (!with_port)
+        line_add(line, " %s", text);
+    else if (family == TG_IPV6)
+        line_add(line, " [%s]:%u", text, port);
+    else
+        line_add(line, " %s:%u", text, port);
+}
+
+/* "tcp lan 192.168.1.20:50001 > wan 198.51.100.25:25". */
+static void put_flow(struct line *line, const struct report_packet *report)
+{
+    const struct tg_packet *packet = report->packet;
+    const struct tg_tuple *tuple = &packet->outer.tuple;
+    const char *in = zone_name(report, report->verdict->zone_in), *out = zone_name(report, report->verdict->zone_out);
+    const char *proto = tg_proto_name(tuple->proto), *type = is_icmp(packet) ? icmp_name(packet) : NULL;
+    if (proto)
+        line_add(line, " %s", proto);
+    else
+        line_add(line, " proto %u", tuple->proto);
+    if (type)
+        line_add(line, " %s", type);
+    else if (is_icmp(packet))
+        line_add(line, " type %u", packet->icmp.type);
+    line_add(line, " %s", in ? in : "?");
+    put_host(line, tuple->family, tuple->src, tuple->sport, has_ports(report));
+    line_add(line, " >");
+    if (out)
+        line_add(line, " %s", out);
+    put_host(line, tuple->family, tuple->dst, tuple->dport, has_ports(report));
+}
+
+size_t report_log(char *out, size_t room, const struct report_packet *report)
+{
+    const struct tg_verdict *verdict = report->verdict;
+    const struct tg_statement *statement = statement_of(report);
+    struct line line = {.out = out, .room = room - 1}; /* the newline always fits */
+    if (statement && *log_words(statement))
+        line_add(&line, "%s: ", log_words(statement));
+    line_add(&line, "%s", tg_action_name(verdict->action));
+    if (statement)
+        line_add(&line, " %s:%" PRIu32, statement->file, statement->line);
+    if (report->packet)
+        put_flow(&line, report);
+    if (report->packet && verdict->translation != TG_TRANSLATE_NONE) {
+        bool with_ports = tg_proto_has_ports(verdict->to.proto) && report->packet->kind != TG_TRANSPORT_LATER;
+        line_add(&line, ", leaves as");
+        put_host(&line, verdict->to.family, verdict->to.src, verdict->to.sport, with_ports);
+        line_add(&line, " >");
+        put_host(&line, verdict->to.family, verdict->to.dst, verdict->to.dport, with_ports);
+    }
+    for (size_t i = 0; i < line.len; i++)
+        if (is_control(out[i]))
+            out[i] = '?'; /* the name of a file may hold any */
+    out[line.len++] = '\n';
+    out[line.len] = 0;
     return line.len;
 }
 
@@ -330,6 +419,8 @@ static void add_verdict(struct json_object *object, const struct report_packet *
     if (statement) {
         add_text(object, "file", statement->file);
         add_number(object, "line", statement->line);
+        if (verdict->log)
+            add_text(object, "log", log_words(statement));
     }
 }
 
@@ -363,9 +454,10 @@ size_t report_json(char *out, size_t room, const struct report_packet *report)
     add_verdict(object, report);
     if (report->packet && verdict->translation != TG_TRANSLATE_NONE)
         add_translation(object, report);
+    static const char *const long_ones[] = {"file", "log"};
     size_t len = put_json(out, room, object);
-    if (len == 0) {
-        json_object_object_del(object, "file");
+    for (size_t i = 0; len == 0 && i < sizeof long_ones / sizeof *long_ones; i++) {
+        json_object_object_del(object, long_ones[i]);
         len = put_json(out, room, object);
     }
     json_object_put(object);

@@ -27,9 +27,17 @@ struct report_packet {
  * => bytes written, without the closing 0 */
 size_t report_text(char *out, size_t room, const struct report_packet *report);
 
-/* Write one line, its newline included. A line that has no room even without the name of the rules file is not written.
+/* Write one line, its newline included. What a long line has no room for, the name of the rules file and then the text
+ * of `log`, is left out; one that has no room even so is not written.
  * => bytes written, without the closing 0; or 0, without room or without memory */
 size_t report_json(char *out, size_t room, const struct report_packet *report);
+
+/* One line for a log, its newline included, of a packet that a statement wants logged: what the statement says for
+ * that, else its label; then what becomes of the packet, and of which: "smtp out: drop home.rules:9 tcp lan
+ * 192.168.1.20:50001 > wan 198.51.100.25:25". No time: logs have their own. There are no control characters in it. What
+ * has no room is cut off. `room` must be at least 2.
+ * => bytes written, without the closing 0 */
+size_t report_log(char *out, size_t room, const struct report_packet *report);
 
 /* Verdict, reason and rule in words, for a comment in a capture: "accept: forward, home.rules:14 \"Front door
  * camera\"".

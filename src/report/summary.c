@@ -32,27 +32,32 @@ static uint64_t by_reason(const struct tg_counters *counters, enum tg_reason rea
     return sum;
 }
 
+/* Whether a statement's hits are told: not of one that decides nothing, and therefore has none. */
+static bool is_told(const struct summary *summary, uint32_t number)
+{
+    return tg_statement_decides(tg_policy_statement(summary->policy, number)->kind);
+}
+
 static void put_rules(FILE *out, const struct summary *summary)
 {
-    uint32_t count = (uint32_t)tg_policy_statement_count(summary->policy), idle = 0;
+    uint32_t count = (uint32_t)tg_policy_statement_count(summary->policy), hit = 0, idle = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct tg_statement *statement = tg_policy_statement(summary->policy, i);
         struct tg_hits hits = tg_engine_hits(summary->engine, i);
-        if (hits.packets == 0) {
-            idle++;
+        if (hits.packets == 0 || !is_told(summary, i))
             continue;
-        }
-        if (i == idle)
+        if (hit++ == 0)
             fprintf(out, "by rule:\n%12s %14s\n", "packets", "bytes");
         fprintf(out, "%12" PRIu64 " %14" PRIu64 "  %s:%" PRIu32 ": %s\n", hits.packets, hits.bytes, statement->file,
                 statement->line, statement->text);
     }
-    if (idle)
-        fputs("nothing hit:\n", out);
     for (uint32_t i = 0; i < count; i++) {
         const struct tg_statement *statement = tg_policy_statement(summary->policy, i);
-        if (tg_engine_hits(summary->engine, i).packets == 0)
-            fprintf(out, "%27s  %s:%" PRIu32 ": %s\n", "", statement->file, statement->line, statement->text);
+        if (tg_engine_hits(summary->engine, i).packets != 0 || !is_told(summary, i))
+            continue;
+        if (idle++ == 0)
+            fputs("nothing hit:\n", out);
+        fprintf(out, "%27s  %s:%" PRIu32 ": %s\n", "", statement->file, statement->line, statement->text);
     }
 }
 
@@ -94,6 +99,8 @@ static struct json_object *rules_json(const struct summary *summary)
     struct json_object *rules = json_object_new_array();
     uint32_t count = (uint32_t)tg_policy_statement_count(summary->policy);
     for (uint32_t i = 0; i < count; i++) {
+        if (!is_told(summary, i))
+            continue;
         const struct tg_statement *statement = tg_policy_statement(summary->policy, i);
         struct tg_hits hits = tg_engine_hits(summary->engine, i);
         struct json_object *rule = json_object_new_object();

@@ -47,24 +47,76 @@ def everyday(scene):
     scene.run('home', 'nmap', '-n', '-Pn', '-sA', '-p', '20-30,8080', '--max-retries', '0', '203.0.113.1', limit=LIMIT, check=True)
 
 
-@scenario(ADDRESSED, '--json')
-def a_live_run_and_its_replay_agree_packet_by_packet(scene):
+def agrees(scene, talk):
+    """Sniff while `talk` is done, stop the firewall, and replay what was sniffed: it must say the same.
+    => what was told live, as packets"""
     sniffers = {zone: scene.capture('router', zone) for zone in ('wan', 'lan')}
-    everyday(scene)
+    talk(scene)
     for zone, sniffer in sniffers.items():
         expect(sniffer.stop() == 0, f'the sniffer on {zone} lost packets')
     expect(scene.firewall.stop() == 0, 'the stop failed')
     told = scene.run('router', tidegate_path(), 'replay', scene.rules, '--json',
                      *(word for zone, sniffer in sniffers.items() for word in ('--in', f'{zone}={sniffer.path}')))
     expect(told.returncode == 0, f'replay ended with {told.returncode}: {told.stderr}')
-    live = list(reports.packets(scene.firewall.out))
-    happened = {packet['reason'] for packet in live}
-    expect(len(live) > 150, f'only {len(live)} packets were judged live')
-    expect(happened >= {'forward', 'rule', 'default', 'established', 'related', 'invalid'}, f'only {happened} happened')
     other = reports.differences(scene.firewall.out, told.stdout)
     for line in other:
         print(f'# {line}')
     expect(not other, f'{len(other)} flows differ, first: {other[:1]}')
+    return list(reports.packets(scene.firewall.out))
+
+
+@scenario(ADDRESSED, '--json')
+def a_live_run_and_its_replay_agree_packet_by_packet(scene):
+    live = agrees(scene, everyday)
+    happened = {packet['reason'] for packet in live}
+    expect(len(live) > 150, f'only {len(live)} packets were judged live')
+    expect(happened >= {'forward', 'rule', 'default', 'established', 'related', 'invalid'}, f'only {happened} happened')
+
+
+CAMERA = '02:00:00:00:00:50'
+CONDITIONS = ADDRESSED.replace('allow from lan to wan', f'''\
+translate from lan 192.168.1.50 to wan as 198.18.9.5
+map 198.18.9.10 on wan to 192.168.1.77
+allow udp from lan to wan port 5353 mac {CAMERA} log "the camera"
+drop udp from lan to wan port 5353 mac 02:00:00:00:00:51, 02:00:00:00:00:52
+reject udp from lan to wan port 5354 during 00:00-24:00
+allow udp from lan to wan port 5355 limit 3/hour burst 3 per source
+allow udp from wan home to 192.168.1.77 port 7000
+allow tcp from lan to wan max 1000 per source''')
+
+
+def with_conditions(scene):
+    scene.ip('isp', 'route add 198.18.9.0/24 via 203.0.113.1')
+    scene.ip('camera', f'link set eth0 address {CAMERA}')
+    scene.web()
+    for namespace, port in (('web', 5353), ('web', 5355), ('phone', 7000)):
+        Echo(scene, namespace, port, socket.SOCK_DGRAM)
+    for client, host, port in (('camera', '198.51.100.80', 5353), ('home', '198.18.9.10', 7000), ('camera', '198.51.100.80', 5355)):
+        with scene.datagrams(client, host, port) as sender:
+            sender.send(b'hello')
+            expect(sender.recv(100) == b'hello', f'{client} got another echo')
+    for _ in range(4):
+        with scene.datagrams('phone', '198.51.100.80', 5355) as sender:
+            sender.send(b'hello')
+    for client in ('phone', 'camera'):
+        with scene.datagrams(client, '198.51.100.80', 5354) as sender:
+            sender.send(b'may I?')
+            refused(lambda: sender.recv(100), f'{client} where it is rejected')
+        expect(scene.curl(client, 'http://198.51.100.80/page.html').status == 0, f'no page for {client}')
+    with scene.datagrams('phone', '198.51.100.80', 5353) as sender:
+        sender.send(b'may I?')
+    scene.snapshot('home')
+
+
+@scenario(CONDITIONS, '--json')
+def so_they_do_with_conditions_and_translations(scene):
+    live = agrees(scene, with_conditions)
+    outside = {packet['to']['src'] for packet in live if 'to' in packet and packet['out'] == 'wan'}
+    expect(outside >= {'198.18.9.5', '198.18.9.10'}, f'packets left as {outside}')
+    expect([packet['log'] for packet in live if 'log' in packet] == ['the camera'], 'the camera is not logged')
+    expect({packet['line'] for packet in live if packet['verdict'] == 'reject'}, 'nothing was rejected')
+    refused_by_default = [packet for packet in live if packet['reason'] == 'default' and packet['dport'] in (5353, 5355)]
+    expect(len(refused_by_default) == 2, f'{len(refused_by_default)} beyond the rate or of another sender')
 
 
 main()

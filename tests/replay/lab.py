@@ -96,13 +96,13 @@ def main():
 # The program
 
 class Replay:
-    """A run of `tidegate replay`, its output as text or, with --json, as objects."""
+    """A run of `tidegate replay`, its output as text or, with --json, as objects. `zone` is the time zone, as TZ has it."""
 
-    def __init__(self, *arguments, rules=RULES, stdin=None, limit=120, binary=TIDEGATE):
+    def __init__(self, *arguments, rules=RULES, stdin=None, limit=120, binary=TIDEGATE, zone='UTC'):
         with open('test.rules', 'w', encoding='utf-8') as f:
             f.write(rules)
         done = subprocess.run([binary, 'replay', 'test.rules', *arguments], input=stdin, capture_output=True,
-                              timeout=limit, env={**os.environ, 'TZ': 'UTC'}, check=False)
+                              timeout=limit, env={**os.environ, 'TZ': zone}, check=False)
         self.status = done.returncode
         self.output, self.complaints = done.stdout.decode(), done.stderr.decode()
         self.objects, self.summary = [], None

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -263,10 +264,69 @@ static void test_wire_length(void **state)
     free(frame);
 }
 
+/* Whose hardware address stands in a frame. The destination's, and what is in tunnels, is none of the sender's. */
+static const struct {
+    const char *name;
+    uint16_t type;
+    const char *frame;
+    const char *sender; /* NULL: nobody knows */
+} senders[] = {
+    {"ethernet", LINK_ETHERNET, MAC "0800" IP4, "020000000002"},
+    {"ethernet, IPv6", LINK_ETHERNET, MAC "86dd" IP6, "020000000002"},
+    {"VLAN", LINK_ETHERNET, MAC "810000050800" IP4, "020000000002"},
+    {"VLAN in service VLAN", LINK_ETHERNET, MAC "88a80064810000050800" IP4, "020000000002"},
+    {"PPPoE session", LINK_ETHERNET, MAC "886411000001001a0021" IP4, NULL},
+    {"PPPoE session in a VLAN", LINK_ETHERNET, MAC "81000007886411000001001a0021" IP4, NULL},
+    {"Linux cooked", LINK_LINUX_SLL,
+     "0000000100060200000000030000"
+     "0800" IP4,
+     "020000000003"},
+    {"Linux cooked, outgoing", LINK_LINUX_SLL,
+     "0004000100060200000000030000"
+     "86dd" IP6,
+     "020000000003"},
+    {"Linux cooked, VLAN", LINK_LINUX_SLL,
+     "0000000100060200000000030000"
+     "810000050800" IP4,
+     "020000000003"},
+    {"Linux cooked, of an interface without addresses", LINK_LINUX_SLL,
+     "0000020000000000000000000000"
+     "0800" IP4,
+     NULL},
+    {"Linux cooked, longer address", LINK_LINUX_SLL,
+     "0000002000140200000000030405"
+     "0800" IP4,
+     NULL},
+    {"Linux cooked v2", LINK_LINUX_SLL2, "0800000000000003000100060200000000030000" IP4, "020000000003"},
+    {"Linux cooked v2, PPP", LINK_LINUX_SLL2, "0800000000000003020000000000000000000000" IP4, NULL},
+    {"raw", LINK_RAW, IP4, NULL},
+    {"loopback", LINK_NULL, "02000000" IP4, NULL},
+    {"PPP", LINK_PPP, "0021" IP4, NULL},
+};
+
+static void test_senders(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof senders / sizeof *senders; i++) {
+        struct link_ip ip = {.has_mac = senders[i].sender == NULL}; /* of the frame before */
+        char mac[13] = "";
+        uint32_t len;
+        uint8_t *frame = frame_of(senders[i].frame, &len);
+        if (link_find_ip(senders[i].type, frame, len, len, &ip) != LINK_IP)
+            fail_msg("%s: no packet", senders[i].name);
+        for (size_t n = 0; n < sizeof ip.mac && ip.has_mac; n++)
+            snprintf(mac + 2 * n, 3, "%02x", ip.mac[n]);
+        if (strcmp(mac, senders[i].sender == NULL ? "" : senders[i].sender) != 0)
+            fail_msg("%s: sender '%s'", senders[i].name, mac);
+        free(frame);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_senders),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_wire_length),
     };

@@ -14,7 +14,7 @@
 #include "report/report.h"
 #include "report/summary.h"
 
-enum { WAN = TG_ZONE_FIRST, LAN, RULE = 0, FORWARD };
+enum { WAN = TG_ZONE_FIRST, LAN, RULE = 0, FORWARD, LOGGED, LABELLED, BARE };
 
 static struct tg_policy *policy;
 
@@ -27,12 +27,18 @@ static int set_up(void **state)
     const struct tg_statement rule = {TG_STATEMENT_DROP, "home.rules", 3, "drop udp from wan", NULL, NULL};
     const struct tg_statement forward = {
         TG_STATEMENT_FORWARD, "home.rules", 14, "forward tcp port 8080 from wan to cam", "Front \"door\"", NULL};
+    const struct tg_statement logged = {TG_STATEMENT_DROP, "home.rules", 9, "drop tcp from lan", "mail", "smtp out"};
+    const struct tg_statement labelled = {TG_STATEMENT_REJECT, "home.rules", 10, "reject from lan", "mail", ""};
+    const struct tg_statement bare = {TG_STATEMENT_ALLOW, "ho\nme.rules", 11, "allow from lan", NULL, ""};
+    const struct tg_statement map = {TG_STATEMENT_MAP, "home.rules", 20, "map 203.0.113.9 on wan", NULL, NULL};
     uint32_t number;
     setenv("TZ", "UTC", 1);
     tzset();
     policy = policy_new();
     return !policy || policy_add_zone(policy, &wan) || policy_add_zone(policy, &lan) ||
            policy_add_statement(policy, &rule, &number) || policy_add_statement(policy, &forward, &number) ||
+           policy_add_statement(policy, &logged, &number) || policy_add_statement(policy, &labelled, &number) ||
+           policy_add_statement(policy, &bare, &number) || policy_add_statement(policy, &map, &number) ||
            policy_seal(policy);
 }
 
@@ -263,6 +269,77 @@ static void test_non_ip(void **state)
                "\"reason\":\"non-ip\",\"state\":\"untracked\"}\n");
 }
 
+/* What is logged, in the three ways of telling it: a line of a log, the text's end, the JSON's. */
+static void test_logged(void **state)
+{
+    (void)state;
+    const struct {
+        struct tg_tuple tuple;
+        uint32_t statement;
+        enum tg_action action;
+        const char *line, *text, *json;
+    } rows[] = {
+        {tuple("192.168.1.20", 50001, "198.51.100.25", 25, TG_PROTO_TCP), LOGGED, TG_DROP,
+         "smtp out: drop home.rules:9 tcp lan 192.168.1.20:50001 > wan 198.51.100.25:25\n",
+         "drop: rule, home.rules:9 \"mail\", log \"smtp out\"\n", "\"line\":9,\"log\":\"smtp out\"}\n"},
+        {tuple("fd00::5", 50001, "2001:db8::1", 25, TG_PROTO_UDP), LABELLED, TG_REJECT,
+         "mail: reject home.rules:10 udp lan [fd00::5]:50001 > wan [2001:db8::1]:25\n",
+         "reject: rule, home.rules:10 \"mail\", log\n", "\"line\":10,\"log\":\"mail\"}\n"},
+        {tuple("192.168.1.20", 0, "198.51.100.25", 0, 47), BARE, TG_ACCEPT,
+         "accept ho?me.rules:11 gre lan 192.168.1.20 > wan 198.51.100.25\n", "accept: rule, ho\nme.rules:11, log\n",
+         "\"line\":11,\"log\":\"\"}\n"},
+        {tuple("192.168.1.20", 0, "198.51.100.25", 0, 253), BARE, TG_ACCEPT,
+         "accept ho?me.rules:11 proto 253 lan 192.168.1.20 > wan 198.51.100.25\n",
+         "accept: rule, ho\nme.rules:11, log\n", "\"line\":11,\"log\":\"\"}\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char line[REPORT_ROOM];
+        struct tg_packet packet = {.outer = {.tuple = rows[i].tuple}, .kind = TG_TRANSPORT_PORTS};
+        struct tg_verdict verdict = {rows[i].action,
+                                     TG_REASON_RULE,
+                                     TG_STATE_NEW,
+                                     .zone_in = LAN,
+                                     .zone_out = WAN,
+                                     .log = true,
+                                     .statement = rows[i].statement};
+        struct report_packet report = packet_report(&packet, &verdict);
+        assert_int_equal(report_log(line, sizeof line, &report), strlen(rows[i].line));
+        assert_string_equal(line, rows[i].line);
+        assert_true(report_text(line, sizeof line, &report) > strlen(rows[i].text));
+        assert_string_equal(line + strlen(line) - strlen(rows[i].text), rows[i].text);
+        assert_true(report_json(line, sizeof line, &report) > strlen(rows[i].json));
+        assert_string_equal(line + strlen(line) - strlen(rows[i].json), rows[i].json);
+        verdict.log = false; /* a later packet of the same connection */
+        report_text(line, sizeof line, &report);
+        assert_null(strstr(line, ", log"));
+        report_json(line, sizeof line, &report);
+        assert_null(strstr(line, "\"log\""));
+    }
+}
+
+static void test_logged_details(void **state)
+{
+    (void)state;
+    char line[REPORT_ROOM];
+    struct tg_packet packet = syn();
+    struct tg_verdict verdict = forwarded();
+    struct report_packet report = packet_report(&packet, &verdict);
+    report_log(line, sizeof line, &report);
+    assert_string_equal(line, "Front \"door\": accept home.rules:14 tcp wan 198.51.100.9:40000 > lan 203.0.113.1:8080, "
+                              "leaves as 198.51.100.9:40000 > 192.168.1.50:80\n");
+    packet = (struct tg_packet){
+        .outer = {.tuple = tuple("192.168.1.5", 77, "203.0.113.1", 8, TG_PROTO_ICMP)},
+        .kind = TG_TRANSPORT_QUERY,
+        .icmp = {8, 0, false},
+    };
+    verdict = (struct tg_verdict){TG_DROP, TG_REASON_RULE, TG_STATE_NEW, .statement = RULE};
+    report_log(line, sizeof line, &report);
+    assert_string_equal(line, "drop home.rules:3 icmp echo-request ? 192.168.1.5 > 203.0.113.1\n");
+    packet.icmp.type = 99;
+    report_log(line, sizeof line, &report);
+    assert_string_equal(line, "drop home.rules:3 icmp type 99 ? 192.168.1.5 > 203.0.113.1\n");
+}
+
 /* In whatever room, nothing is written outside it, a text line ends, and a JSON line is whole or not there. */
 static void test_any_room(void **state)
 {
@@ -275,6 +352,8 @@ static void test_any_room(void **state)
         size_t len = report_text(line, room, &report);
         assert_true(len >= 1 && len < room && line[len - 1] == '\n' && line[len] == 0);
         assert_true(report_words(line, room, &report) < room);
+        len = report_log(line, room, &report);
+        assert_true(len >= 1 && len < room && line[len - 1] == '\n' && line[len] == 0);
         len = report_json(line, room, &report);
         assert_true(len == 0 || (len < room && line[len - 1] == '\n' && line[len - 2] == '}'));
         free(line);
@@ -325,14 +404,17 @@ static void test_summary(void **state)
         json, "{\"summary\":{\"packets\":3,\"bytes\":132,\"accept\":2,\"drop\":1,\"reject\":0,\"reasons\":{\"rule\":0,"
               "\"forward\":0,\"default\":0,\"established\":0,\"related\":0,\"invalid\":0,\"malformed\":1,\"spoofed\":0,"
               "\"fragment\":0,\"limit\":0,\"non-ip\":2},\"rules\":[{\"file\":\"home.rules\",\"line\":3,\"hits\":0,"
-              "\"bytes\":0},{\"file\":\"home.rules\",\"line\":14,\"hits\":0,\"bytes\":0}],"
+              "\"bytes\":0},{\"file\":\"home.rules\",\"line\":14,\"hits\":0,\"bytes\":0},"
+              "{\"file\":\"home.rules\",\"line\":9,\"hits\":0,\"bytes\":0},{\"file\":\"home.rules\",\"line\":10,"
+              "\"hits\":0,\"bytes\":0},{\"file\":\"ho\\nme.rules\",\"line\":11,\"hits\":0,\"bytes\":0}],"
               "\"connections\":{\"peak\":0,\"tcp\":0,\"udp\":0,\"icmp\":0,\"other\":0}}}");
     FILE *out = open_memstream(&text, &len);
     summary_text(out, &summary);
     fclose(out);
     assert_non_null(strstr(text, "3 packets, 132 bytes: 2 accepted, 1 dropped, 0 rejected\n"
                                  "by reason: 1 malformed, 2 non-ip\nnothing hit:\n"));
-    assert_non_null(strstr(text, "home.rules:14: forward tcp port 8080 from wan to cam\nconnections: 0 tcp"));
+    assert_non_null(strstr(text, "home.rules:14: forward tcp port 8080 from wan to cam\n"));
+    assert_non_null(strstr(text, "me.rules:11: allow from lan\nconnections: 0 tcp")); /* and no map */
     free(text);
     free(json);
     tg_engine_free(engine);
@@ -342,10 +424,11 @@ static void test_summary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forwarded), cmocka_unit_test(test_words),   cmocka_unit_test(test_default),
-        cmocka_unit_test(test_queries),   cmocka_unit_test(test_error),   cmocka_unit_test(test_fragment),
-        cmocka_unit_test(test_malformed), cmocka_unit_test(test_non_ip),  cmocka_unit_test(test_any_room),
-        cmocka_unit_test(test_long_name), cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_forwarded),      cmocka_unit_test(test_words),   cmocka_unit_test(test_default),
+        cmocka_unit_test(test_queries),        cmocka_unit_test(test_error),   cmocka_unit_test(test_fragment),
+        cmocka_unit_test(test_malformed),      cmocka_unit_test(test_non_ip),  cmocka_unit_test(test_any_room),
+        cmocka_unit_test(test_long_name),      cmocka_unit_test(test_summary), cmocka_unit_test(test_logged),
+        cmocka_unit_test(test_logged_details),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
