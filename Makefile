@@ -7,13 +7,14 @@
 #   make install    to DESTDIR, under PREFIX
 #
 # Knobs: CC CFLAGS LDFLAGS PREFIX DESTDIR V=1, BUILD=dir, SANITIZE=address,undefined, WITH_PCAP=no (a router needs no
-# captures: no libpcap, no replay).
+# captures: no libpcap, no replay), WITH_DOCS=no (nor manual pages and completion).
 
 VERSION   := 0.1.0
 BUILD     ?= build
 PREFIX    ?= /usr/local
 CFLAGS    ?= -O2 -g
 WITH_PCAP ?= yes
+WITH_DOCS ?= yes
 SANITIZE  ?=
 V         ?= 0
 
@@ -82,6 +83,11 @@ install: all
 	install -D -m 755 $(BUILD)/tidegate $(DESTDIR)$(PREFIX)/sbin/tidegate
 	install -d $(DESTDIR)$(PREFIX)/share/tidegate/rules
 	install -m 644 rules/*.rules $(DESTDIR)$(PREFIX)/share/tidegate/rules
+ifeq ($(WITH_DOCS),yes)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 board/man/tidegate.rules.5
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 board/man/tidegate.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions board/bash-completion/tidegate
+endif
 
 clean:
 	rm -rf $(BUILD)

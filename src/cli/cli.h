@@ -15,10 +15,14 @@ enum {
 int cmd_check(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_print(int argc, char **argv);
 int cmd_forward(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+
+/* Write the rules language on a page to standard output. */
+void cli_print_language(void);
 
 /* Complain on standard error: "tidegate: …", with a newline added. */
 __attribute__((format(printf, 1, 2))) void cli_complain(const char *format, ...);

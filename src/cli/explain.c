@@ -1,189 +1,246 @@
-/* `tidegate explain RULES 'PACKET'`: what becomes of one packet, step by step, as the engine itself goes. */
+/* `tidegate explain RULES 'PACKET'`: what becomes of one packet, step by step, as the engine itself goes.
+ *
+ * In the text, what has nothing in common with the packet (a forward for another address, a rule about other zones) is
+ * counted and not shown; JSON has it all.
+ */
 #include <errno.h>
 #include <getopt.h>
-#include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/explanation.h"
+#include "cli/json.h"
 #include "cli/source.h"
-#include "probe/probe.h"
 #include "report/report.h"
 
-struct telling {
-    const struct tg_policy *policy;
-    const struct probe_outcome *outcome;
-    struct json_object *steps; /* NULL: text */
-};
+/* As text. */
 
-#define WHERE_ROOM 512
-
-/* "home.rules:4  forward tcp port 8080 …" */
-static const char *where(const struct tg_policy *policy, uint32_t number, char buf[static WHERE_ROOM])
+static void verdict_words(const struct explanation *e, char words[static REPORT_ROOM])
 {
-    const struct tg_statement *statement = tg_policy_statement(policy, number);
-    if (statement == NULL)
-        buf[0] = '\0';
-    else
-        snprintf(buf, WHERE_ROOM, "%s:%u  %s", statement->file, statement->line, statement->text);
-    return buf;
+    const struct report_packet report = {.number = 1,
+                                         .policy = e->policy,
+                                         .packet = &e->outcome.packet,
+                                         .verdict = &e->outcome.verdict};
+    report_words(words, REPORT_ROOM, &report);
 }
 
-static const char *zone_name(const struct tg_policy *policy, uint8_t zone)
+static void print_line(const char *name, const char *words)
 {
-    const struct tg_zone *z = tg_policy_zone(policy, zone);
-    return z == NULL ? "no zone" : z->name;
+    printf("  %-11s %s\n", name, words);
 }
 
-static const char *step_name(enum tg_step step)
+/* "3 others are for other addresses or zones": besides those that were `shown` */
+static void print_foreign(enum tg_step step, size_t count, size_t shown)
 {
-    static const char *const names[] = {
-        [TG_STEP_ZONE] = "zone",       [TG_STEP_SPOOF] = "source",   [TG_STEP_CONNECTION] = "connection",
-        [TG_STEP_FORWARD] = "forward", [TG_STEP_ROUTE] = "route",    [TG_STEP_RULE] = "rule",
-        [TG_STEP_DEFAULT] = "default", [TG_STEP_SOURCE] = "address",
-    };
-    return names[step];
-}
-
-/* What a step found, in words. */
-static void describe(const struct telling *t, const struct tg_step_info *info, char *out, size_t room)
-{
-    const struct tg_verdict *v = info->verdict;
-    char buf[WHERE_ROOM];
-    switch (info->step) {
-    case TG_STEP_ZONE: snprintf(out, room, "comes in by %s", zone_name(t->policy, v->zone_in)); break;
-    case TG_STEP_SPOOF:
-        snprintf(out, room, "%s", info->fits ? "may come from there" : "cannot come from there: spoofed");
-        break;
-    case TG_STEP_CONNECTION: snprintf(out, room, "%s", info->fits ? "known" : "none: it would begin one"); break;
-    case TG_STEP_ROUTE: snprintf(out, room, "leaves by %s", zone_name(t->policy, v->zone_out)); break;
-    case TG_STEP_FORWARD:
-    case TG_STEP_RULE:
-        snprintf(out, room, "%s  %s%s", where(t->policy, info->statement, buf),
-                 info->fits ? "=> fits" : "-- no: ", info->fits ? "" : info->why);
-        break;
-    case TG_STEP_DEFAULT: snprintf(out, room, "no statement fits"); break;
-    case TG_STEP_SOURCE: snprintf(out, room, "%s", info->fits ? "source translated" : "source kept"); break;
-    }
-}
-
-static void print_assumed(const struct tg_policy *policy, const struct probe_outcome *outcome)
-{
-    const struct tg_tuple *t = &outcome->packet.outer.tuple;
-    char addr[TG_ADDR_TEXT];
-    if (outcome->assumed & PROBE_ASSUMED_PROTO)
-        printf("  assumed     tcp, as no protocol is said\n");
-    if (outcome->assumed & PROBE_ASSUMED_SRC)
-        printf("  assumed     source %s\n", tg_addr_format(t->family, t->src, addr));
-    if (outcome->assumed & PROBE_ASSUMED_SPORT)
-        printf("  assumed     source port %u\n", t->sport);
-    if (outcome->assumed & PROBE_ASSUMED_DST)
-        printf("  assumed     destination %s\n", tg_addr_format(t->family, t->dst, addr));
-    if (outcome->assumed & PROBE_ASSUMED_DPORT)
-        printf("  assumed     destination port %u\n", t->dport);
-    if (outcome->assumed & PROBE_ASSUMED_OWN)
-        printf("  assumed     %s is the router's own address: the file gives zone %s none\n",
-               tg_addr_format(t->family, t->dst, addr), zone_name(policy, outcome->verdict.zone_in));
-}
-
-static void tell(void *context, const struct tg_step_info *info)
-{
-    const struct telling *t = context;
-    char text[2 * WHERE_ROOM];
-    describe(t, info, text, sizeof text);
-    if (t->steps == NULL) {
-        if (info->step == TG_STEP_ZONE)
-            print_assumed(t->policy, t->outcome);
-        printf("  %-11s %s\n", step_name(info->step), text);
+    const char *others = shown == 0 ? "" : count == 1 ? " other" : " others";
+    char words[80];
+    if (count == 0)
         return;
-    }
-    const struct tg_statement *statement = tg_policy_statement(t->policy, info->statement);
-    struct json_object *step = json_object_new_object();
-    json_object_object_add(step, "step", json_object_new_string(step_name(info->step)));
-    json_object_object_add(step, "fits", json_object_new_boolean(info->fits));
-    json_object_object_add(step, "text", json_object_new_string(text));
-    if (statement != NULL) {
-        json_object_object_add(step, "file", json_object_new_string(statement->file));
-        json_object_object_add(step, "line", json_object_new_int64(statement->line));
-    }
-    if (info->why != NULL)
-        json_object_object_add(step, "why", json_object_new_string(info->why));
-    json_object_array_add(t->steps, step);
+    snprintf(words, sizeof words, "%zu%s %s %s", count, others, count == 1 ? "is" : "are",
+             step == TG_STEP_FORWARD ? "for other addresses or zones" : "about other zones or families");
+    print_line(explanation_step_name(step), words);
 }
 
-static void print_tuple(const struct tg_tuple *t)
+/* The forwards, or the rules, that were compared: steps from `i` on. => the step behind them */
+static size_t print_compared(const struct explanation *e, size_t i)
 {
-    char src[TG_ADDR_TEXT], dst[TG_ADDR_TEXT];
-    tg_addr_format(t->family, t->src, src);
-    tg_addr_format(t->family, t->dst, dst);
-    if (!tg_proto_has_ports(t->proto))
-        printf("%s > %s", src, dst);
-    else if (t->family == TG_IPV4)
-        printf("%s:%u > %s:%u", src, t->sport, dst, t->dport);
-    else
-        printf("[%s]:%u > [%s]:%u", src, t->sport, dst, t->dport);
+    enum tg_step step = e->steps[i].step;
+    size_t foreign = 0, shown = 0;
+    char words[2 * EXPLANATION_WORDS];
+    for (; i < e->count && e->steps[i].step == step; i++) {
+        if (explanation_is_foreign(&e->steps[i])) {
+            foreign++;
+            continue;
+        }
+        if (e->steps[i].fits) { /* the last of them */
+            print_foreign(step, foreign, shown);
+            foreign = 0;
+        }
+        shown++;
+        explanation_describe(e, &e->steps[i], words);
+        print_line(explanation_step_name(step), words);
+    }
+    print_foreign(step, foreign, shown);
+    return i;
+}
+
+static void print_assumed(const struct explanation *e)
+{
+    struct explanation_assumption assumed[EXPLANATION_ASSUMPTIONS];
+    size_t count = explanation_assumed(e, assumed);
+    for (size_t i = 0; i < count; i++)
+        print_line("assumed", assumed[i].words);
+}
+
+static void print_steps(const struct explanation *e)
+{
+    char words[2 * EXPLANATION_WORDS];
+    print_assumed(e);
+    for (size_t i = 0; i < e->count;) {
+        if (e->steps[i].step == TG_STEP_FORWARD || e->steps[i].step == TG_STEP_RULE) {
+            i = print_compared(e, i);
+            continue;
+        }
+        explanation_describe(e, &e->steps[i], words);
+        print_line(explanation_step_name(e->steps[i].step), words);
+        i++;
+    }
 }
 
 /* How the packet leaves, and how the answer to it comes and goes. */
-static void print_way(const struct tg_policy *policy, const struct probe_outcome *outcome)
+static void print_way(const struct explanation *e)
 {
-    const struct tg_verdict *v = &outcome->verdict;
-    const struct tg_tuple *came = &outcome->packet.outer.tuple;
-    const struct tg_tuple *left = v->translation == TG_TRANSLATE_NONE ? came : &v->to;
-    struct tg_tuple answer = tg_tuple_flip(left), back = tg_tuple_flip(came);
-    printf("  leaves as   ");
-    print_tuple(left);
-    printf("  by %s\n  answer      ", zone_name(policy, v->zone_out));
-    print_tuple(&answer);
-    if (v->translation != TG_TRANSLATE_NONE) {
-        printf("  becomes  ");
-        print_tuple(&back);
+    const struct tg_verdict *v = &e->outcome.verdict;
+    struct tg_tuple answer = tg_tuple_flip(explanation_leaves_as(e)), back = tg_tuple_flip(explanation_came_as(e));
+    char one[EXPLANATION_TUPLE], other[EXPLANATION_TUPLE];
+    if (v->action != TG_ACCEPT) {
+        print_line("answer", explanation_refusal(e));
+        return;
     }
+    const char *in = explanation_zone(e->policy, v->zone_in), *out = explanation_zone(e->policy, v->zone_out);
+    bool to_router = v->zone_out == TG_ZONE_ROUTER;
+    printf("  %s  %s  %s %s\n", to_router ? "comes as  " : "leaves as ",
+           explanation_tuple(explanation_leaves_as(e), one), to_router ? "to the" : "by", out);
+    if (!explanation_has_answer(e))
+        return;
+    printf("  answer      %s  %s %s", explanation_tuple(&answer, one), to_router ? "from the" : "by", out);
+    if (v->translation != TG_TRANSLATE_NONE)
+        printf("  becomes  %s", explanation_tuple(&back, other));
+    if (v->translation != TG_TRANSLATE_NONE || to_router)
+        printf("  by %s", in);
     printf("\n");
 }
 
-static void print_json(const struct telling *t, const struct probe_outcome *outcome)
+static void print_text(const struct explanation *e, const char *packet)
+{
+    char words[REPORT_ROOM];
+    verdict_words(e, words);
+    printf("%s\n", packet);
+    print_steps(e);
+    printf("\n%s\n", words);
+    print_way(e);
+}
+
+/* As JSON. */
+
+static struct json_object *step_json(const struct explanation *e, const struct explanation_step *step)
+{
+    const struct tg_statement *statement = tg_policy_statement(e->policy, step->statement);
+    struct json_object *object = json_object_new_object();
+    char words[2 * EXPLANATION_WORDS];
+    explanation_describe(e, step, words);
+    cli_json_add_text(object, "step", explanation_step_name(step->step));
+    json_object_object_add(object, "fits", json_object_new_boolean(step->fits));
+    cli_json_add_text(object, "text", words);
+    if (statement != NULL) {
+        cli_json_add_text(object, "file", statement->file);
+        cli_json_add_number(object, "line", statement->line);
+    }
+    if (step->why != NULL)
+        cli_json_add_text(object, "why", explanation_why_not(e, step->why));
+    if (step->step == TG_STEP_FORWARD && step->fits)
+        json_object_object_add(object, "hairpin", json_object_new_boolean(explanation_is_hairpin(e, step)));
+    return object;
+}
+
+static struct json_object *tuple_json(const struct explanation *e, const struct tg_tuple *t, uint8_t zone)
+{
+    struct json_object *object = json_object_new_object();
+    char addr[TG_ADDR_TEXT];
+    cli_json_add_text(object, "zone", explanation_zone(e->policy, zone));
+    cli_json_add_text(object, "src", tg_addr_format(t->family, t->src, addr));
+    if (tg_proto_has_ports(t->proto))
+        cli_json_add_number(object, "sport", t->sport);
+    cli_json_add_text(object, "dst", tg_addr_format(t->family, t->dst, addr));
+    if (tg_proto_has_ports(t->proto))
+        cli_json_add_number(object, "dport", t->dport);
+    return object;
+}
+
+static struct json_object *answer_json(const struct explanation *e)
+{
+    const struct tg_verdict *v = &e->outcome.verdict;
+    struct tg_tuple answer = tg_tuple_flip(explanation_leaves_as(e)), back = tg_tuple_flip(explanation_came_as(e));
+    struct json_object *object = json_object_new_object();
+    if (explanation_has_answer(e)) {
+        json_object_object_add(object, "comes", tuple_json(e, &answer, v->zone_out));
+        json_object_object_add(object, "leaves", tuple_json(e, &back, v->zone_in));
+    } else if (v->action != TG_ACCEPT) {
+        cli_json_add_text(object, "text", explanation_refusal(e));
+    }
+    return object;
+}
+
+/* The packet's own report, with what led to it. */
+static void print_json(const struct explanation *e)
 {
     char line[REPORT_ROOM];
-    const struct report_packet report = {1, 0, t->policy, &outcome->packet, &outcome->verdict};
-    report_json(line, sizeof line, &report);
-    struct json_object *object = json_tokener_parse(line);
-    json_object_object_add(object, "steps", t->steps);
-    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
-    json_object_put(object);
+    const struct report_packet report = {.number = 1,
+                                         .policy = e->policy,
+                                         .packet = &e->outcome.packet,
+                                         .verdict = &e->outcome.verdict};
+    struct json_object *object, *steps = json_object_new_array(), *assumed = json_object_new_array();
+    struct explanation_assumption assumptions[EXPLANATION_ASSUMPTIONS];
+    size_t count = explanation_assumed(e, assumptions);
+    object = report_json(line, sizeof line, &report) > 0 ? json_tokener_parse(line) : json_object_new_object();
+    for (size_t i = 0; i < count; i++)
+        json_object_array_add(assumed, cli_json_text(assumptions[i].words));
+    for (size_t i = 0; i < e->count; i++)
+        json_object_array_add(steps, step_json(e, &e->steps[i]));
+    json_object_object_add(object, "assumed", assumed);
+    json_object_object_add(object, "steps", steps);
+    json_object_object_add(object, "answer", answer_json(e));
+    cli_json_print(object);
 }
 
 static int explain(const struct tg_policy *policy, const char *text, bool json)
 {
+    struct explanation e = {.policy = policy};
     struct tg_complaints *complaints = tg_complaints_new();
-    struct tg_probe probe;
-    struct probe_outcome outcome;
-    struct telling telling = {policy, &outcome, json ? json_object_new_array() : NULL};
-    int error = complaints == NULL ? -ENOMEM : tg_probe_parse(policy, text, &probe, complaints);
+    int error = complaints == NULL ? -ENOMEM : tg_probe_parse(policy, text, &e.probe, complaints);
     if (complaints != NULL)
         cli_print_complaints(complaints, stderr);
+    bool is_said = complaints != NULL && tg_complaints_count(complaints, TG_ERROR) > 0;
     tg_complaints_free(complaints);
-    if (error == 0) {
-        if (!json)
-            printf("%s\n", text);
-        error = probe_judge(policy, &probe, tell, &telling, &outcome);
-        if (error == -EINVAL)
-            cli_complain("the packet mixes IPv4 and IPv6");
+    if (error == 0)
+        error = probe_judge(policy, &e.probe, explanation_keep, &e, &e.outcome);
+    if (error == 0)
+        explanation_complete(&e);
+    if (error == 0 && e.failed)
+        error = -ENOMEM;
+    if (error == 0 && json)
+        print_json(&e);
+    else if (error == 0)
+        print_text(&e, text);
+    else if (error == -EINVAL && !is_said)
+        cli_complain("the packet mixes IPv4 and IPv6");
+    else if (error != -EINVAL)
+        cli_complain("%s", strerror(-error));
+    free(e.steps);
+    return error == 0 ? CLI_OK : error == -EINVAL ? CLI_BAD : CLI_SYSTEM;
+}
+
+/* Read the rules. A file that does other than it expects is explained too: this is how to find out why.
+ * => CLI_OK with *policy, or the exit status: said why */
+static int load(const char *path, struct tg_policy **policy)
+{
+    struct probe_expected expected;
+    struct tg_complaints *complaints = tg_complaints_new();
+    *policy = NULL;
+    if (complaints == NULL) {
+        cli_complain("%s", strerror(ENOMEM));
+        return CLI_SYSTEM;
     }
-    if (error != 0) {
-        json_object_put(telling.steps);
-        return CLI_BAD;
-    }
-    if (json) {
-        print_json(&telling, &outcome);
-        return CLI_OK;
-    }
-    char words[REPORT_ROOM];
-    const struct report_packet report = {1, 0, policy, &outcome.packet, &outcome.verdict};
-    report_words(words, sizeof words, &report);
-    printf("\n%s\n", words);
-    if (outcome.verdict.action == TG_ACCEPT)
-        print_way(policy, &outcome);
+    int status = cli_read_rules(&cli_disk_source, path, complaints, policy, &expected);
+    if (status == CLI_BAD)
+        cli_print_complaints(complaints, stderr);
+    tg_complaints_free(complaints);
+    if (status != CLI_NO)
+        return status;
+    cli_complain("%s would not be loaded: %zu expectation%s (`tidegate check` tells which)", path, expected.failed,
+                 expected.failed == 1 ? " fails" : "s fail");
     return CLI_OK;
 }
 
@@ -192,16 +249,16 @@ int cmd_explain(int argc, char **argv)
     static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     bool json = false;
     int option;
-    optind = 0;
-    while ((option = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option != 'j')
-            return CLI_BAD;
+            return cli_usage(argv[0], "there is no option %s", argv[optind - 1]);
         json = true;
     }
     if (argc - optind != 2)
-        return cli_usage("explain", "give a rules file and a packet");
+        return cli_usage(argv[0], "give a rules file and a packet");
     struct tg_policy *policy;
-    int status = cli_load_rules(argv[optind], &policy);
+    int status = load(argv[optind], &policy);
     if (status != CLI_OK)
         return status;
     status = explain(policy, argv[optind + 1], json);

@@ -58,7 +58,7 @@ static int load(struct work *work, const char *bytes, size_t len, bool warnings_
     struct probe_expected expected;
     int status = cli_read_rules(&source, work->path, complaints, &policy, &expected);
     size_t errors = tg_complaints_count(complaints, TG_ERROR), warnings = tg_complaints_count(complaints, TG_WARNING);
-    if (policy == NULL || warnings_too)
+    if (status != CLI_OK || warnings_too)
         cli_print_complaints(complaints, stderr);
     if (status == CLI_NO && warnings_too) {
         cli_complain("%s is left as it is: it would not be as it expects", work->path);

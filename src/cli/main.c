@@ -25,12 +25,13 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"check", cmd_check, true, "look for mistakes in a rules file", "check RULES [--strict]",
+    {"check", cmd_check, true, "look for mistakes in a rules file", "check RULES [--strict] [--json]",
      "Reads RULES and all that it includes, compiles it, and tells every mistake at once,\n"
      "with its place and, where there is one, the word that was probably meant. Then judges\n"
      "the `expect` lines: each packet by the engine itself, as `explain` does.\n"
      "\n"
      "  --strict   take warnings for errors\n"
+     "  --json     one JSON object with everything, mistakes too\n"
      "\n"
      "Exit status: 0 the file can be loaded; 1 an expectation failed, or --strict and there\n"
      "are warnings; 2 it has errors.\n"},
@@ -61,9 +62,30 @@ static const struct verb verbs[] = {
      "\n"
      "  tidegate explain home.rules 'tcp from wan 198.51.100.9 to router port 8080'\n"
      "\n"
-     "Each statement that was compared is told with its place, and why it did not fit.\n"
      "\n"
-     "  --json   one JSON object\n"},
+     "At its end may stand a time, for rules with `during`: at monday 10:00\n"
+     "\n"
+     "Tells the way of the packet through the firewall: which forwards and rules were compared,\n"
+     "each with its place and why it did not fit; how the packet leaves, and what its answer will\n"
+     "look like. Forwards for other addresses and rules about other zones are only counted. RULES\n"
+     "may do other than its `expect` lines say.\n"
+     "\n"
+     "  --json   one JSON object, with every statement that was compared\n"
+     "\n"
+     "Exit status: 0 done; 2 bad usage, rules or PACKET; 3 the system refused.\n"},
+    {"diff", cmd_diff, true, "tell what changes if one rules file takes the place of another", "diff OLD NEW [--json]",
+     "Tells every class of packets whose outcome differs between OLD and NEW: zones, protocol,\n"
+     "addresses and ports, and time, MAC address or knock where these matter; what becomes of\n"
+     "them before and after, by which line of which file; and a packet to try with `explain`,\n"
+     "called `perhaps` if the files leave open what it would be judged by, or `explain` has no\n"
+     "words for it. Packets whose outcome is the same by another line do not differ. What is\n"
+     "compared is new connections; zones are the same if their names are. Settings that differ\n"
+     "(of zones, timers, ports, scans, knocks) come before, a line each.\n"
+     "\n"
+     "  --json   one JSON object a line: a change of a setting, or a class of packets\n"
+     "\n"
+     "Exit status: 0 both mean the same, and nothing was printed; 1 they differ; 2 bad usage or\n"
+     "rules; 3 the system refused.\n"},
     {"print", cmd_print, true, "write a rules file in its canonical form", "print RULES [-i]",
      "Writes RULES with one spelling for everything: single blanks, lists as `a, b`, options in\n"
      "one order; comments and groups of lines are kept. It means the same as before. What it\n"
@@ -121,8 +143,8 @@ static const struct verb verbs[] = {
      "\n"
      "Exit status: 0 ended as asked; 1 RULES is not as it expects itself (`help check`);\n"
      "2 bad usage or rules; 3 the system refused.\n"},
-    {"help", cmd_help, true, "tell more about a command", "help [COMMAND]",
-     "Without COMMAND: all commands, a line each.\n"},
+    {"help", cmd_help, true, "tell more about a command", "help [COMMAND | rules]",
+     "Without COMMAND: all commands, a line each. `help rules` is the rules language on a page.\n"},
 };
 
 static const struct verb *verb_named(const char *name)
@@ -163,7 +185,9 @@ static void print_overview(FILE *out)
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (verbs[i].listed)
             fprintf(out, "  tidegate %-8s %s\n", verbs[i].name, verbs[i].summary);
-    fputs("\n`tidegate help COMMAND` tells more; `tidegate --version` which one this is.\n", out);
+    fputs("\n`tidegate help COMMAND` tells more; `tidegate --version` which one this is.\n"
+          "How rules are written: `tidegate help rules` on a page, `man tidegate.rules` in full.\n",
+          out);
 }
 
 static int unknown_verb(const char *name)
@@ -193,6 +217,10 @@ static int cmd_help(int argc, char **argv)
         print_overview(stdout);
         return CLI_OK;
     }
+    if (strcmp(argv[1], "rules") == 0) {
+        cli_print_language();
+        return CLI_OK;
+    }
     const struct verb *verb = verb_named(argv[1]);
     return verb ? print_help(verb) : unknown_verb(argv[1]);
 }
@@ -212,7 +240,8 @@ int main(int argc, char **argv)
     const struct verb *verb = verb_named(argv[1]);
     if (!verb)
         return unknown_verb(argv[1]);
-    if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
-        return print_help(verb);
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return print_help(verb);
     return verb->run(argc - 1, argv + 1);
 }

@@ -112,12 +112,10 @@ int cli_read_rules(const struct tg_source *source, const char *path, struct tg_c
         return CLI_BAD;
     if (*policy != NULL)
         error = probe_expect(*policy, complaints, expected);
-    if (*policy != NULL && error == 0 && expected->failed == 0)
-        return CLI_OK;
+    if (*policy != NULL && error == 0)
+        return expected->failed == 0 ? CLI_OK : CLI_NO;
     tg_policy_free(*policy);
     *policy = NULL;
-    if (error == 0)
-        return CLI_NO;
     cli_complain("%s: %s", path, strerror(-error));
     return CLI_SYSTEM;
 }
@@ -134,5 +132,9 @@ int cli_load_rules(const char *path, struct tg_policy **policy)
     int status = cli_read_rules(&cli_disk_source, path, complaints, policy, &expected);
     cli_print_complaints(complaints, stderr);
     tg_complaints_free(complaints);
+    if (status != CLI_OK) {
+        tg_policy_free(*policy);
+        *policy = NULL;
+    }
     return status;
 }

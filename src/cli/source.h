@@ -16,7 +16,8 @@ extern const struct tg_source cli_disk_source;
 int cli_load_rules(const char *path, struct tg_policy **policy);
 
 /* The same from any source, with the complaints in a list; nothing is printed but that there was no memory. *expected
- * tells what became of the expectations. */
+ * tells what became of the expectations, and a file in which some fail (CLI_NO) still gives its *policy, for looking
+ * into: it must not be judged by. */
 int cli_read_rules(const struct tg_source *source, const char *path, struct tg_complaints *complaints,
                    struct tg_policy **policy, struct probe_expected *expected);
 

