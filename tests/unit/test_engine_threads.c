@@ -289,8 +289,8 @@ static void *come_and_go(void *context)
         snprintf(ends, sizeof ends, "[fd00:1::%x]:%u > [2001:db8:9::7]:53", 2 + r % 4, 1000 + r / 4 % 2000);
         struct bytes b = udp(ends, 20);
         judge_one(t, LAN, &b, &verdict, false);
-        DEMAND(t->world, verdict.action == TG_ACCEPT || verdict.reason == TG_REASON_DEFAULT ||
-                             verdict.reason == TG_REASON_LIMIT);
+        DEMAND(t->world,
+               verdict.action == TG_ACCEPT || verdict.reason == TG_REASON_DEFAULT || verdict.reason == TG_REASON_LIMIT);
     }
     atomic_fetch_sub(&t->world->running, 1);
     return NULL;
