@@ -49,7 +49,7 @@ def verbs():
 def commands():
     same(offered(''), sorted(['--help', '--version', *verbs()]), 'commands')
     same(offered('re'), ['replay'], 're')
-    same(offered('help', ''), sorted(verbs()), 'help')
+    same(offered('help', ''), sorted([*verbs(), 'rules']), 'help')
     same(offered('--v'), ['--version'], '--v')
     same(offered('nonsense', ''), [], 'of no command')
 
