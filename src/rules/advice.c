@@ -184,56 +184,6 @@ static void advise_names(struct compiler *compiler)
     }
 }
 
-/* RFC 1918: addresses that nobody outside can answer. */
-static bool is_private(const struct tg_prefix *own)
-{
-    static const struct tg_prefix private[] = {{{0, 0x0a000000}, TG_IPV4, 8},
-                                               {{0, 0xac100000}, TG_IPV4, 12},
-                                               {{0, 0xc0a80000}, TG_IPV4, 16}};
-    for (size_t i = 0; own->family == TG_IPV4 && i < sizeof private / sizeof *private; i++) {
-        if (tg_prefix_holds(&private[i], TG_IPV4, own -> addr))
-            return true;
-    }
-    return false;
-}
-
-static const struct tg_zone *private_zone(const struct compiler *compiler, uint8_t outside)
-{
-    for (uint8_t i = TG_ZONE_FIRST; i < tg_policy_zone_count(compiler->policy); i++) {
-        const struct tg_zone *zone = tg_policy_zone(compiler->policy, i);
-        if (i == outside || !(compiler->goes_out[i] || compiler->goes_out[TG_ZONE_NONE]))
-            continue;
-        for (size_t j = 0; j < zone->address_count; j++) {
-            if (is_private(&zone->addresses[j]))
-                return zone;
-        }
-    }
-    return NULL;
-}
-
-static void note_translation(void *context, const struct statement *st)
-{
-    *(bool *)context |= st->kind == STATEMENT_TRANSLATE || st->kind == STATEMENT_MAP;
-}
-
-/* Private addresses that are let out, and nothing translates any. */
-static void advise_masquerade(struct compiler *compiler)
-{
-    uint8_t outside = tg_policy_default_zone(compiler->policy);
-    bool is_translated = outside == TG_ZONE_NONE || tg_policy_zone(compiler->policy, outside)->masquerade;
-    tree_walk(&compiler->tree->root, note_translation, &is_translated);
-    const struct tg_zone *inside = is_translated ? NULL : private_zone(compiler, outside);
-    if (inside == NULL)
-        return;
-    for (const struct name *name = compiler->names.first; name != NULL; name = name->next) {
-        if (name->kind == NAME_ZONE && name->zone == outside)
-            complain(compiler->complaints, TG_WARNING, name->place,
-                     "devices of zone '%s' go out here with private addresses, which nobody outside can answer; "
-                     "'masquerade' gives their connections the router's",
-                     inside->name);
-    }
-}
-
 void compile_advise(struct compiler *compiler)
 {
     if (!compiler->from_router)
@@ -243,6 +193,5 @@ void compile_advise(struct compiler *compiler)
     tree_walk(&compiler->tree->root, advise_forward, compiler);
     tree_walk(&compiler->tree->root, advise_map, compiler);
     tree_walk(&compiler->tree->root, advise_empty, compiler);
-    advise_masquerade(compiler);
     exposure_advise(&compiler->exposure, compiler->policy, compiler->complaints);
 }

@@ -72,8 +72,6 @@ struct compiler {
     struct map *maps;
     size_t map_count, map_room;
     bool from_router; /* some rule lets the router's own connections out */
-    bool
-        goes_out[TG_ZONE_MAX]; /* some rule lets these zones, or any (TG_ZONE_NONE), out by that of the default route */
 };
 
 /* => a sealed policy; or NULL: the tree's complaints have errors, from the parser or from here, or the arena has failed

@@ -153,9 +153,6 @@ bool compile_rule(struct compiler *compiler, const struct statement *st)
 
     if (st->rule.action == TG_STATEMENT_ALLOW && (work.from.zone == TG_ZONE_ROUTER || work.from.zone == TG_ZONE_NONE))
         compiler->from_router = true;
-    if (st->rule.action == TG_STATEMENT_ALLOW &&
-        (work.to.zone == TG_ZONE_NONE || work.to.zone == tg_policy_default_zone(compiler->policy)))
-        compiler->goes_out[work.from.zone] = true;
     if (protos.count == 0)
         return add_any_proto(&work);
     for (size_t i = 0; i < protos.count; i++) {
