@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 
-from live import LIMIT, RULES, ROOT, SNAPSHOT, Echo, expect, main, refused, scenario, tidegate_path
+from live import LIMIT, RULES, ROOT, SNAPSHOT, Echo, expect, main, refused, scenario, tidegate_path, until
 import reports
 
 ADDRESSED = RULES.replace('zone wan on wan', 'zone wan on wan address 203.0.113.1/24, 2001:db8:0:1::1/64').replace(
@@ -47,11 +47,19 @@ def everyday(scene):
     scene.run('home', 'nmap', '-n', '-Pn', '-sA', '-p', '20-30,8080', '--max-retries', '0', '203.0.113.1', limit=LIMIT, check=True)
 
 
+def settle(scene):
+    """Wait until no TCP connection has anything more to say: the last acknowledgement may come after a program's end."""
+    busy = ['ss', '-Htn', 'exclude', 'listening', 'exclude', 'time-wait']
+    for namespace in ('home', 'web', 'stranger', 'camera', 'phone'):
+        until(lambda: not scene.run(namespace, *busy, check=True).stdout, f'the connections of {namespace} to end')
+
+
 def agrees(scene, talk):
     """Sniff while `talk` is done, stop the firewall, and replay what was sniffed: it must say the same.
     => what was told live, as packets"""
     sniffers = {zone: scene.capture('router', zone) for zone in ('wan', 'lan')}
     talk(scene)
+    settle(scene)
     for zone, sniffer in sniffers.items():
         expect(sniffer.stop() == 0, f'the sniffer on {zone} lost packets')
     expect(scene.firewall.stop() == 0, 'the stop failed')
