@@ -20,7 +20,7 @@ V         ?= 0
 
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-align -Wcast-qual \
              -Wwrite-strings -Wpointer-arith -Wnull-dereference -Wvla -Wformat=2 -Wundef
-cflags    := -std=c11 -D_GNU_SOURCE -DTIDEGATE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(WARNINGS) -MMD -MP -fno-strict-aliasing
+cflags    := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTIDEGATE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(WARNINGS) -MMD -MP -fno-strict-aliasing
 ldflags   := -pthread
 ifneq ($(SANITIZE),)
 cflags    += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -29,7 +29,7 @@ endif
 
 # The engine knows no I/O and links only libc; the rules language too. Drivers have the libraries.
 engine    := $(wildcard src/wire/*.c src/packet/*.c src/fragment/*.c src/meter/*.c src/watch/*.c src/network/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
-             src/engine/*.c src/probe/*.c src/rules/*.c src/analysis/*.c)
+             src/helper/*.c src/engine/*.c src/probe/*.c src/rules/*.c src/analysis/*.c)
 drivers   := $(wildcard src/report/*.c src/import/*.c src/live/*.c src/cli/*.c)
 libs      := -lnetfilter_queue -lnfnetlink -lmnl -ljson-c
 ifeq ($(WITH_PCAP),yes)

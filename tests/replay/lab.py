@@ -6,8 +6,8 @@
 
     main()
 
-Prints `ok NAME` or `not ok NAME: why` for each; arguments choose some by name. TIDEGATE names the binary, CAPTURES the
-folder of captures from the field.
+Prints `ok NAME` or `not ok NAME: why` for each; arguments choose some by name. TIDEGATE names the binary, TIDEGATE_PLAIN
+one without sanitizers and for this machine, CAPTURES the folder of captures from the field.
 """
 import ipaddress
 import json
@@ -22,6 +22,7 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 HERE = os.path.join(ROOT, 'tests', 'replay')
 TIDEGATE = os.path.abspath(os.environ.get('TIDEGATE', os.path.join(ROOT, 'build', 'tidegate')))
+PLAIN = os.path.abspath(os.environ.get('TIDEGATE_PLAIN', os.path.join(ROOT, 'build', 'tidegate')))
 CAPTURES = os.path.abspath(os.environ.get('CAPTURES', os.path.join(ROOT, '..', 'shared', 'captures')))
 
 RULES = '''\
@@ -59,6 +60,11 @@ _tests = []
 def test(function):
     _tests.append(function)
     return function
+
+
+def captures():
+    """=> the paths of all captures from the field"""
+    return sorted(os.path.join(d, f) for d, _, files in os.walk(CAPTURES) for f in files if '.pcap' in f)
 
 
 def skip_without_captures():

@@ -4,7 +4,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from lab import CAPTURES, Replay, count_packets, expect, run_one, same, skip_without_captures  # noqa: E402
+from lab import CAPTURES, Replay, captures, count_packets, expect, run_one, same, skip_without_captures  # noqa: E402
 
 
 def goes_through(path):
@@ -29,8 +29,7 @@ def goes_through(path):
 
 def main():
     skip_without_captures()
-    paths = sorted(os.path.join(d, f) for d, _, files in os.walk(CAPTURES) for f in files if '.pcap' in f)
-    chosen = [p for p in paths if not sys.argv[1:] or any(w in p for w in sys.argv[1:])]
+    chosen = [p for p in captures() if not sys.argv[1:] or any(w in p for w in sys.argv[1:])]
     expect(chosen, f'no captures in {CAPTURES}')
     good = [run_one(goes_through, path, name=os.path.relpath(path, CAPTURES)) for path in chosen]
     sys.exit(0 if all(good) else 1)

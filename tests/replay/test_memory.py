@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Memory does not grow with the capture. TIDEGATE_PLAIN names a binary without sanitizers."""
+"""Memory does not grow with the capture."""
 import os
 import re
 import struct
@@ -7,9 +7,8 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True
-from lab import ROOT, RULES, expect, main, same, test, udp  # noqa: E402
+from lab import PLAIN, RULES, expect, main, same, test, udp  # noqa: E402
 
-PLAIN = os.environ.get('TIDEGATE_PLAIN', os.path.join(ROOT, 'build', 'tidegate'))
 PACKETS, LIMIT = 2_000_000, 32 * 1024  # KiB
 
 
