@@ -11,6 +11,9 @@
  * packet sees one policy and one network view from its first step to its last. A connection remembers under which load
  * it was judged; the first packet after a new load judges it again, once: what is still allowed goes on unnoticed, what
  * is not stops there.
+ *
+ * Fragments are judged by the first of their datagram, and go on as they came. The engine keeps no packets: one that
+ * comes before its first is the driver's to keep, if it can (tg_arrival.can_hold).
  */
 #ifndef TIDEGATE_ENGINE_H
 #define TIDEGATE_ENGINE_H
@@ -29,9 +32,10 @@ struct tg_engine;
 #define TG_SECOND UINT64_C(1000000000) /* time is in nanoseconds */
 
 struct tg_engine_config {
-    uint32_t connections; /* room for so many; 0 for what the policy says, 16384 if it says nothing */
-    unsigned workers;     /* 1 … 64 */
-    uint64_t secret[4];   /* keys the hash and chooses ports: random live, fixed where runs must repeat */
+    uint32_t connections;           /* room for so many; 0 for what the policy says, 16384 if it says nothing */
+    unsigned workers;               /* 1 … 64 */
+    uint64_t secret[4];             /* keys the hash and chooses ports: random live, fixed where runs must repeat */
+    const struct tg_policy *policy; /* for tg_engine_size(): what will be loaded; NULL: not known */
 };
 
 /* => an engine, or NULL with errno: EINVAL, ENOMEM. All memory that it will ever use is taken here, but for what a
@@ -40,7 +44,7 @@ struct tg_engine_config {
 struct tg_engine *tg_engine_new(const struct tg_engine_config *config);
 void tg_engine_free(struct tg_engine *engine);
 
-/* Bytes of memory that an engine with this configuration takes. */
+/* Bytes of memory that an engine with this configuration takes, with what its policy has it count and remember. */
 size_t tg_engine_size(const struct tg_engine_config *config);
 
 /* Judge by this policy and this view from now on. Both must be sealed and stay until a later load has returned; the
@@ -59,6 +63,9 @@ struct tg_arrival {
     bool find_zone; /* zone_in is not known: find it by the source address */
     bool may_be_copy; /* a capture, which may also show packets that the router has already sent out: such a packet is
                          recognised and taken as it stands */
+    bool can_hold;    /* a fragment that comes before its first can be kept: if it must be, the verdict says `hold`, and
+                         the packet is to be judged again, once more or often, when its first has been (which
+                         tg_packet_same_datagram() finds), or without `can_hold` when it has waited long enough */
     bool has_minute;  /* `minute` is known: a rule with `during` fits at no time that is not */
     bool has_mac;     /* `mac` is known: a rule with `mac` fits nobody who is not */
     uint16_t minute;  /* of the week, from Monday 00:00, in local time */
@@ -72,10 +79,10 @@ struct tg_arrival {
 void tg_engine_judge(struct tg_engine *engine, unsigned worker, struct tg_packet *packet, enum tg_decoded decoded,
                      const struct tg_arrival *arrival, struct tg_verdict *verdict);
 
-/* The second half of a translation that tg_engine_judge() left half done (TG_TRANSLATE_HALF): finds the connection by
- * what the packet, decoded again, looks like now, and rewrites its source. Neither judges nor counts: that has been
- * done.
- * => true; false if no such connection is there any more: the packet must be dropped */
+/* The second half of a translation that tg_engine_judge() left half done (TG_TRANSLATE_HALF): finds the connection, or
+ * for a fragment other than the first the datagram, by what the packet, decoded again, looks like now, and rewrites its
+ * source. Neither judges nor counts: that has been done.
+ * => true; false if it is not there any more: the packet must be dropped */
 bool tg_engine_finish(struct tg_engine *engine, struct tg_packet *packet);
 
 /* Steps of a judgement, for whoever wants to know why. Called from within tg_engine_explain(), in order. */
@@ -130,5 +137,10 @@ void tg_engine_population(const struct tg_engine *engine, struct tg_population *
  * address or an unspecified source.
  * => its length, or 0 where none is to be sent or `room` is too small (1280 is enough) */
 size_t tg_reject_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room);
+
+/* The packet that tells who is inside that there was no room, or no port, for what he began (verdict->answer):
+ * administratively prohibited, for TCP too (RFC 5508 REQ-8, RFC 6888 REQ-11), so that he may try again. The rest is as
+ * above. */
+size_t tg_limit_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room);
 
 #endif

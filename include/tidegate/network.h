@@ -42,6 +42,14 @@ int tg_network_add_default(struct tg_network *network, uint8_t zone);
 void tg_network_set_mtu(struct tg_network *network, uint8_t zone, uint32_t mtu);
 uint32_t tg_network_mtu(const struct tg_network *network, uint8_t zone);
 
+/* Before sealing: a socket of the router itself listens on this port, or has it for whatever else, so that no
+ * connection of others may leave with it by any of the router's addresses.
+ * => 0, or -ENOMEM */
+int tg_network_add_local_port(struct tg_network *network, uint8_t proto, uint16_t port);
+
+/* Those ports, of the 32 from 32 * `word` on, a bit each. */
+uint32_t tg_network_local_ports(const struct tg_network *network, uint8_t proto, uint32_t word);
+
 /* Order the view for finding. No change after this. */
 void tg_network_seal(struct tg_network *network);
 

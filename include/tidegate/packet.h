@@ -3,7 +3,8 @@
  * Decoding reads every header once, checks what can be checked without knowing any connection (lengths, offsets,
  * checksums, flags that exclude each other) and leaves plain host-order numbers, so that nothing after it reads header
  * bytes to decide. Nothing is allocated, nothing is copied: offsets point into the caller's bytes, which must stay
- * until the packet is done with. Translation rewrites those bytes in place (src/translate).
+ * until the packet is done with. Translation rewrites those bytes in place (src/translate); where a helper changes what
+ * a packet carries, `len` and `wire_len` change with it.
  */
 #ifndef TIDEGATE_PACKET_H
 #define TIDEGATE_PACKET_H
@@ -87,6 +88,7 @@ struct tg_packet {
     uint8_t *data;     /* from the first byte of the IP header */
     uint32_t len;      /* bytes there */
     uint32_t wire_len; /* bytes that the packet had on the wire: more than len if the capture cut it */
+    uint32_t room;     /* bytes that may be written at `data`, where what it carries may grow; less than len: len */
 
     /* Filled by tg_packet_decode(). */
     struct tg_layout outer;
@@ -96,6 +98,7 @@ struct tg_packet {
     bool fragment;            /* a part of a datagram; the first one has a transport header, others have not */
     bool more_fragments;      /* and more of it follow */
     uint16_t fragment_offset; /* bytes */
+    uint16_t fragment_length; /* bytes of the datagram that it carries, IPv6 extension headers among them */
     uint32_t fragment_id;     /* 16 bits in IPv4 */
     struct {
         uint32_t seq, ack;
@@ -128,10 +131,14 @@ enum {
  * cut off is not held against the packet, as long as its headers are there.
  *
  * IPv4: RFC 791, 1812 5.2.2; IPv6: RFC 8200 (extension headers in any order, as many as 8; a routing header of type 0
- * with hops left is refused, RFC 5095; an atomic fragment is no fragment, RFC 6946); TCP: RFC 9293; UDP: RFC 768;
- * ICMP: RFC 792, 4443, errors that quote past IP options and extension headers.
+ * with hops left is refused, RFC 5095; an atomic fragment is no fragment, RFC 6946); a first fragment has all headers
+ * as far as ports or type, TCP's with its options (RFC 1858, 7112), no fragment is empty or ends behind 65535; TCP: RFC
+ * 9293; UDP: RFC 768; ICMP: RFC 792, 4443, errors that quote past IP options and extension headers.
  * => TG_DECODED, or TG_MALFORMED: then `outer.tuple` holds what had been read until then (family 0 if nothing) */
 enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags);
+
+/* Whether two fragments are of one datagram: RFC 791 3.2, RFC 8200 4.5. */
+bool tg_packet_same_datagram(const struct tg_packet *a, const struct tg_packet *b);
 
 /* The name of a protocol as reports write it ("tcp"), or NULL if it has none here. */
 const char *tg_proto_name(uint8_t proto);

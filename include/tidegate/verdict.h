@@ -42,7 +42,9 @@ struct tg_verdict {
     uint8_t zone_in;    /* as given, or as found */
     uint8_t zone_out;   /* TG_ZONE_NONE where nobody would get it */
     bool log;           /* its statement wants it logged: the first packet of what it decides about */
+    bool answer;        /* dropped for want of room or ports: its sender is to be told (tg_limit_answer()) */
     bool as_it_stands;  /* a packet that the router itself had already sent out; nothing was done to it */
+    bool hold;          /* no verdict yet, nor counted: see tg_arrival.can_hold */
     uint32_t statement; /* in the policy: the one that decided, or that let the connection begin; or TG_NO_STATEMENT */
     bool rewritten;     /* the packet's bytes were changed: translated, or another segment size offered */
     enum tg_translation translation;

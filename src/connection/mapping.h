@@ -10,6 +10,14 @@
  * not if it is not (REQ-3a), and even or odd as it is (REQ-4), and only when there is none of its parity any of the
  * range. IPv4 only: nothing else is translated.
  *
+ * A mapping that no connection uses any more rests (RFC 6888 REQ-8): for MAPPING_REST seconds its port is nobody
+ * else's, so that what is still on its way to one inside does not come to another; to its own inside and port it is
+ * given back at once. Those that rest live in the room that others leave: where there is none, the one that has rested
+ * longest ends.
+ *
+ * When more than half of the ports to choose from are taken, no inside that has an eighth of them gets another
+ * (RFC 6888 REQ-4), resting ones counted: one that opens all it can leaves the others theirs.
+ *
  * A mapping that is the same for all remotes can note whom it was used to speak to (mapping_note_peer()), so that
  * others can be told from strangers (address-dependent filtering, RFC 4787 5).
  */
@@ -33,8 +41,11 @@ struct mapping_key {
     uint32_t remote;      /* IPv4; 0: to anybody, and remote_port is 0 too */
 };
 
-/* Whether an outside port is spoken for by something that is no mapping: a forward. */
-typedef bool mapping_taken_fn(void *context, uint16_t port);
+enum { MAPPING_REST = 120 };
+
+/* Which outside ports are spoken for by something that is no mapping (a forward, say): of the 32 from 32 * `word` on, a
+ * bit each. */
+typedef uint32_t mapping_taken_fn(void *context, uint32_t word);
 
 enum mapping_keep {
     MAPPING_KEEP_WITHIN, /* the inside port is kept if it is one of those to choose from, and free */
@@ -55,12 +66,18 @@ size_t mapping_table_size(uint32_t room);
 struct mapping_table *mapping_table_new(uint32_t room, const uint64_t secret[4]);
 void mapping_table_free(struct mapping_table *table);
 
+/* The time is `tick` (table.h, in full) for all that follows; a step back counts as none. What has rested long enough
+ * ends. */
+void mapping_set_time(struct mapping_table *table, uint64_t tick);
+
 /* Room to note peers: as many as there are mappings. Once made it stays.
  * => 0, or -ENOMEM */
 int mapping_table_add_peers(struct mapping_table *table);
+size_t mapping_peers_size(uint32_t room);
 
 /* The mapping of `key`, made if there is none; one more connection uses it, until mapping_release().
- * => its number with *port the outside port; or MAPPING_NONE if no port or no room is left */
+ * => its number with *port the outside port; or MAPPING_NONE if no port or no room is left, or its inside has its share
+ */
 uint32_t mapping_use(struct mapping_table *table, const struct mapping_key *key, const struct mapping_choice *choice,
                      uint16_t *port);
 
@@ -81,6 +98,10 @@ void mapping_hold(struct mapping_table *table, uint32_t number);
 
 /* A connection that used it is gone. */
 void mapping_release(struct mapping_table *table, uint32_t number);
+
+/* A connection that was to use it has not come to be: what was made for it alone ends and need not rest. In place of
+ * mapping_release(), before anything else is done with the table. */
+void mapping_cancel(struct mapping_table *table, uint32_t number);
 
 /* A number below `bound`, not to be guessed from outside. */
 uint32_t mapping_random(struct mapping_table *table, uint32_t bound);

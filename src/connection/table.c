@@ -27,6 +27,7 @@ struct conn_table {
     struct bucket *buckets;
     struct conn *slots;
     uint32_t bucket_count, room;
+    conn_aged_fn *is_aged; /* or NULL */
 
     /* protected by lock */
     spin_t lock;
@@ -34,6 +35,7 @@ struct conn_table {
     uint32_t touched;       /* slots below this have been used */
     uint32_t halves;        /* connections with CONN_HALVES */
     uint32_t cursor;        /* of the sweep */
+    uint32_t hand;          /* of conn_oldest() */
     uint64_t latest;        /* the tick of the last one, in full */
     _Atomic uint32_t swept; /* and as ticks are compared */
     _Atomic uint32_t count, peak;
@@ -297,7 +299,7 @@ static void fill(struct conn *conn, const struct tg_tuple *original, const struc
         conn->addr.v6[1] = original->dst;
     }
     conn->flags = flags_of(original, reply);
-    conn->mapping = CONN_NONE;
+    conn->mapping = conn->assisted = CONN_NONE;
 }
 
 struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original, const struct tg_tuple *reply)
@@ -327,7 +329,7 @@ void conn_remove(struct conn_table *table, struct conn *conn, conn_release_fn *r
         index_remove(table, conn, kind);
     table->halves -= !!(conn->flags & CONN_HALVES);
     /* all but the lock and the deadline, which others may look at */
-    conn->family = conn->proto = conn->state = conn->flags = 0;
+    conn->family = conn->proto = conn->state = conn->flags = conn->standing = 0;
     memset(conn->zone, 0, sizeof conn->zone);
     memset(conn->scale, 0, sizeof conn->scale);
     memset(conn->side, 0, sizeof conn->side);
@@ -342,6 +344,19 @@ bool conn_sweep_is_due(const struct conn_table *table, uint32_t tick)
     return tick != atomic_load_explicit(&table->swept, memory_order_relaxed);
 }
 
+void conn_set_ageing(struct conn_table *table, conn_aged_fn *is_aged)
+{
+    table->is_aged = is_aged;
+}
+
+uint32_t conn_pressure(const struct conn_table *table)
+{
+    uint32_t spare = table->room - conn_count(table), quarter = table->room / 4;
+    if (spare >= quarter)
+        return 0;
+    return CONN_PRESSURE_FULL - (uint32_t)((uint64_t)spare * CONN_PRESSURE_FULL / quarter);
+}
+
 static void sweep(struct conn_table *table, uint64_t share, bool all, uint32_t tick, conn_release_fn *release,
                   void *context)
 {
@@ -349,15 +364,42 @@ static void sweep(struct conn_table *table, uint64_t share, bool all, uint32_t t
         if (table->cursor >= table->touched)
             table->cursor = 0;
         struct conn *conn = &table->slots[table->cursor++];
-        if (!all && !conn_is_over(conn, tick))
+        bool is_short = table->is_aged != NULL && conn_pressure(table) != 0;
+        if (!all && !is_short && !conn_is_over(conn, tick))
             continue;
         spin_take(&conn->lock);
-        if (conn->family == 0 || !(all || conn_is_over(conn, tick))) {
+        bool ends =
+            conn->family != 0 && (all || conn_is_over(conn, tick) || (is_short && table->is_aged(context, conn, tick)));
+        if (ends)
+            conn_remove(table, conn, release, context);
+        else
             spin_release(&conn->lock);
-            continue;
-        }
-        conn_remove(table, conn, release, context);
     }
+}
+
+struct conn *conn_oldest(struct conn_table *table, uint8_t mask, uint8_t standing)
+{
+    enum { CANDIDATES = 4, LOOKED_AT = 256 };
+    struct conn *oldest = NULL;
+    uint32_t found = 0, first = 0;
+    for (uint32_t looked = 0; looked < LOOKED_AT && looked < table->touched && found < CANDIDATES; looked++) {
+        if (table->hand >= table->touched)
+            table->hand = 0;
+        struct conn *conn = &table->slots[table->hand++];
+        if (conn->standing == 0 || (conn->standing & mask) != standing)
+            continue;
+        uint32_t deadline = atomic_load_explicit(&conn->deadline, memory_order_relaxed);
+        if (oldest == NULL || (int32_t)(deadline - first) < 0) {
+            oldest = conn;
+            first = deadline;
+        }
+        found++;
+    }
+    if (oldest == NULL)
+        return NULL;
+    table->hand = (uint32_t)(oldest - table->slots) + 1;
+    spin_take(&oldest->lock);
+    return oldest;
 }
 
 void conn_sweep(struct conn_table *table, uint64_t tick, conn_release_fn *release, void *context)
@@ -373,9 +415,9 @@ void conn_sweep(struct conn_table *table, uint64_t tick, conn_release_fn *releas
     sweep(table, share, passed >= LONGEST, (uint32_t)tick, release, context);
 }
 
-void conn_sweep_all(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context)
+void conn_sweep_some(struct conn_table *table, uint32_t most, uint32_t tick, conn_release_fn *release, void *context)
 {
-    sweep(table, table->touched, false, tick, release, context);
+    sweep(table, most < table->touched ? most : table->touched, false, tick, release, context);
 }
 
 uint32_t conn_count(const struct conn_table *table)

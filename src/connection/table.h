@@ -42,6 +42,14 @@ enum {
     CONN_HALVES = 0x08,      /* source and destination address are translated: it can be found half translated, too */
     CONN_ADMITTED = 0x20,    /* begun by a stranger whom a mapping let in */
     CONN_METERED = 0x10,     /* counted among the living of its statement (meter.h) */
+    CONN_ANNOUNCED = 0x40,   /* begun as a control connection announced (expectation.h) */
+};
+
+/* How a connection stands with those who share out the room: no more than the table's user makes of it. */
+enum {
+    CONN_STANDS_COUNTED = 0x01, /* it counts as one of its beginner's */
+    CONN_STANDS_OUTSIDE = 0x02, /* who is outside */
+    CONN_STANDS_OPENING = 0x04, /* TCP that has not been established */
 };
 
 /* What one side of a TCP connection has said; see tcp.h. */
@@ -58,15 +66,17 @@ struct conn {
     spin_t lock;
     uint8_t family; /* 0: the slot is free */
     uint8_t proto;
-    uint8_t state;             /* enum tcp_state */
-    uint8_t flags;             /* CONN_… */
-    uint8_t zone[2];           /* by which packets of each direction come in; they leave by the other's */
-    uint8_t scale[2];          /* window scale of each side; see tcp.h */
-    uint16_t ports[4];         /* original source and destination, reply source and destination */
+    uint8_t state;     /* enum tcp_state */
+    uint8_t flags;     /* CONN_… */
+    uint8_t zone[2];   /* by which packets of each direction come in; they leave by the other's */
+    uint8_t scale[2];  /* window scale of each side; see tcp.h */
+    uint8_t standing;  /* CONN_STANDS_…; changed only with the table held too, so that either is enough to read */
+    uint16_t ports[4]; /* original source and destination, reply source and destination */
     _Atomic uint32_t deadline; /* tick at which it ends unless something refreshes it */
     uint32_t generation;       /* of the load that judged it last */
     uint32_t statement;        /* that let it begin, in the policy of that load */
     uint32_t mapping;          /* of its source, or CONN_NONE; the next free slot while it is free */
+    uint32_t assisted; /* of a connection that a helper reads, or that one announced (expectation.h); or CONN_NONE */
     union {
         uint32_t v4[4];       /* in the order of ports */
         struct tg_addr v6[2]; /* source and destination: IPv6 addresses are never translated */
@@ -131,13 +141,30 @@ typedef void conn_release_fn(void *context, struct conn *conn);
 /* Take a connection out. The caller holds the table and the connection, and only the table afterwards. */
 void conn_remove(struct conn_table *table, struct conn *conn, conn_release_fn *release, void *context);
 
+/* Where room is short: whether a connection, which is held, may end though its time is not over. */
+typedef bool conn_aged_fn(void *context, const struct conn *conn, uint32_t tick);
+
+/* Have sweeps ask that of every connection while the table is more than three quarters full. `context` is the sweep's.
+ * Before the table is used. */
+void conn_set_ageing(struct conn_table *table, conn_aged_fn *is_aged);
+
+/* How short room is: 0 up to three quarters full, CONN_PRESSURE_FULL where there is none left. */
+#define CONN_PRESSURE_FULL 256
+uint32_t conn_pressure(const struct conn_table *table);
+
+/* Of the next few connections whose standing, as far as `mask` says, is `standing`, that which would be over first. As
+ * what is taken out here makes room for what comes next, and the search goes on behind it, a flood pushes out the
+ * oldest of its kind. Cheap if a good part of the table stands so. The caller holds the table.
+ * => the connection, locked; or NULL if none was found near: the next search looks elsewhere */
+struct conn *conn_oldest(struct conn_table *table, uint8_t mask, uint8_t standing);
+
 /* Look through part of the table for connections that are over, in proportion to the time that passed since the last
  * sweep, and take them out. `tick` is not cut to 32 bits: a jump longer than any timer ends all, one back ends nothing.
  * The caller holds the table. */
 void conn_sweep(struct conn_table *table, uint64_t tick, conn_release_fn *release, void *context);
 
-/* Look through all of it. */
-void conn_sweep_all(struct conn_table *table, uint32_t tick, conn_release_fn *release, void *context);
+/* Look through `most` of its places, or all if it has no more, from where the last sweep ended. */
+void conn_sweep_some(struct conn_table *table, uint32_t most, uint32_t tick, conn_release_fn *release, void *context);
 
 /* Whether conn_sweep() would have anything to look at. */
 bool conn_sweep_is_due(const struct conn_table *table, uint32_t tick);

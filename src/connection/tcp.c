@@ -72,7 +72,7 @@ static uint32_t window_of(const struct conn *conn, enum conn_direction direction
     return (uint32_t)packet->tcp.window << (conn->scale[direction] & SCALE_SHIFT);
 }
 
-static uint32_t end_of(const struct tg_packet *packet)
+uint32_t tcp_end_of(const struct tg_packet *packet)
 {
     return packet->tcp.seq + packet->tcp.payload + !!(packet->tcp.flags & TG_TCP_SYN) +
            !!(packet->tcp.flags & TG_TCP_FIN);
@@ -87,7 +87,7 @@ bool tcp_is_opening(const struct tg_packet *packet)
 static void begin_side(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet, uint32_t acked)
 {
     struct conn_side *side = &conn->side[direction];
-    side->end = end_of(packet); /* with data, if it opens fast: RFC 7413 */
+    side->end = tcp_end_of(packet); /* with data, if it opens fast: RFC 7413 */
     side->window = packet->tcp.window == 0 ? 1 : packet->tcp.window;
     side->acked = acked;
     conn->scale[direction] = packet->tcp.window_scaled ? SCALE_OFFERED | packet->tcp.scale : 0;
@@ -113,7 +113,7 @@ void tcp_pick_up(struct conn *conn, const struct tg_packet *packet)
     conn->state = packet->tcp.flags & TG_TCP_FIN ? TCP_FIN_ORIGINAL : TCP_PICKED_UP;
     conn->scale[CONN_ORIGINAL] = conn->scale[CONN_REPLY] = SCALE_UNKNOWN;
     /* of the other side is known what this one has had from it, and what it may have acknowledged */
-    conn->side[CONN_ORIGINAL] = (struct conn_side){.end = end_of(packet), .acked = packet->tcp.ack};
+    conn->side[CONN_ORIGINAL] = (struct conn_side){.end = tcp_end_of(packet), .acked = packet->tcp.ack};
     conn->side[CONN_REPLY] = (struct conn_side){.end = packet->tcp.ack, .acked = packet->tcp.seq};
 }
 
@@ -200,7 +200,7 @@ static bool is_in_window(const struct conn_side *sender, const struct conn_side 
     uint32_t seq = packet->tcp.seq, ack = packet->tcp.ack;
     uint32_t old_data = receiver->window > LEAST ? receiver->window : LEAST;
     uint32_t old_ack = sender->window > LEAST ? sender->window : LEAST;
-    return !is_after(seq, sender->limit) && !is_before(end_of(packet), sender->end - old_data) &&
+    return !is_after(seq, sender->limit) && !is_before(tcp_end_of(packet), sender->end - old_data) &&
            !is_after(ack, receiver->end) && !is_before(ack, receiver->end - old_ack);
 }
 
@@ -208,7 +208,7 @@ static bool is_in_window(const struct conn_side *sender, const struct conn_side 
 static void learn(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
 {
     struct conn_side *sender = &conn->side[direction], *receiver = &conn->side[!direction];
-    uint32_t window = window_of(conn, direction, packet), end = end_of(packet);
+    uint32_t window = window_of(conn, direction, packet), end = tcp_end_of(packet);
     if (window > sender->window)
         sender->window = window;
     advance(&sender->acked, packet->tcp.ack);
@@ -249,6 +249,11 @@ enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, 
     if (conn->state == TCP_CLOSING && is_all_acknowledged(conn))
         conn->state = TCP_TIME_WAIT;
     return TCP_PASS;
+}
+
+void tcp_lengthen(struct conn *conn, enum conn_direction direction, uint32_t end)
+{
+    advance(&conn->side[direction].end, end);
 }
 
 const char *tcp_state_name(enum tcp_state state)

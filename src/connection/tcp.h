@@ -63,6 +63,13 @@ void tcp_pick_up(struct conn *conn, const struct tg_packet *packet);
 /* A segment on a known connection, which the caller holds. Its state changes only with TCP_PASS. */
 enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet);
 
+/* The sequence number behind a segment. */
+uint32_t tcp_end_of(const struct tg_packet *packet);
+
+/* A segment that has passed was in a first fragment, and what came behind it makes it end at `end`. The caller holds
+ * the connection. */
+void tcp_lengthen(struct conn *conn, enum conn_direction direction, uint32_t end);
+
 /* The word for a state ("established"), for people. */
 const char *tcp_state_name(enum tcp_state state);
 

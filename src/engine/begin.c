@@ -26,6 +26,7 @@ static void decide(const struct passage *p, struct policy_key *key, const struct
     const struct tg_network *network = p->load->network;
     d->inside = *key->tuple;
     d->is_hairpin = false;
+    d->announced = EXPECTATION_NONE;
     d->zone_in = key->zone_in;
     key->forward = POLICY_NONE;
     if (key->tuple->family == TG_IPV4 && key->kind != TG_TRANSPORT_NOTICE && key->zone_in != TG_ZONE_ROUTER)
@@ -66,6 +67,8 @@ static void count_kind(struct tg_engine *engine, uint8_t proto)
     counter_add(&engine->begun[kind], 1);
 }
 
+enum { LOOKED_AT = 1 << 15 }; /* places of a full table, in search of what is over; less than a tick takes */
+
 /* A place in the table; if it is full, what is over is looked for first, once a tick. */
 static struct conn *add(struct passage *p, const struct tg_tuple *original, const struct tg_tuple *reply)
 {
@@ -73,7 +76,7 @@ static struct conn *add(struct passage *p, const struct tg_tuple *original, cons
     if (conn != NULL || p->engine->emptied == p->tick)
         return conn;
     p->engine->emptied = p->tick;
-    conn_sweep_all(p->engine->table, p->tick, release, p->engine);
+    conn_sweep_some(p->engine->table, LOOKED_AT, p->tick, release, p->engine);
     return conn_add(p->engine->table, original, reply);
 }
 
@@ -82,13 +85,13 @@ static struct conn *add(struct passage *p, const struct tg_tuple *original, cons
 static struct conn *enter(struct passage *p, const struct decision *d, struct tg_tuple *out)
 {
     uint32_t mapping;
-    if (!choose_source(p, d, out, &mapping))
+    if (!room_admits(p, d) || !choose_source(p, d, out, &mapping))
         return NULL;
     struct tg_tuple reply = tg_tuple_flip(out);
     struct conn *conn = add(p, &p->packet->outer.tuple, &reply);
     if (conn == NULL) {
         if (mapping != MAPPING_NONE)
-            mapping_release(p->engine->mappings, mapping);
+            mapping_cancel(p->engine->mappings, mapping);
         return NULL;
     }
     conn->mapping = mapping;
@@ -98,13 +101,18 @@ static struct conn *enter(struct passage *p, const struct decision *d, struct tg
     conn->statement = d->statement;
     if (d->is_admitted)
         conn->flags |= CONN_ADMITTED;
+    if (d->announced != EXPECTATION_NONE)
+        assist_join(p, d, conn);
     if (is_picked_up(p->packet))
         tcp_pick_up(conn, p->packet);
     else if (conn->proto == TG_PROTO_TCP)
         tcp_open(conn, p->packet);
     conn_refresh(conn, p->tick, timer_of(p, conn));
     memory_enter(p->load, conn);
+    room_enter(p, conn);
     count_kind(p->engine, conn->proto);
+    if (d->announced == EXPECTATION_NONE)
+        assist_begin(p, conn);
     return conn;
 }
 
@@ -128,6 +136,8 @@ static void write_translation(struct passage *p, const struct tg_tuple *out)
 
 static enum tg_reason reason_of(const struct decision *d)
 {
+    if (d->announced != EXPECTATION_NONE)
+        return TG_REASON_RELATED;
     if (d->statement == TG_NO_STATEMENT)
         return d->is_admitted ? TG_REASON_RELATED : TG_REASON_DEFAULT;
     return d->is_forward ? TG_REASON_FORWARD : TG_REASON_RULE;
@@ -138,7 +148,7 @@ static void conclude_new(struct passage *p, enum tg_action action, enum tg_state
 {
     const struct tg_statement *statement = tg_policy_statement(p->load->policy, d->statement);
     conclude(p, action, reason_of(d), state, d->statement);
-    p->verdict->log = statement != NULL && statement->log != NULL;
+    p->verdict->log = d->announced == EXPECTATION_NONE && statement != NULL && statement->log != NULL;
 }
 
 static void begin(struct passage *p, const struct decision *d)
@@ -146,7 +156,7 @@ static void begin(struct passage *p, const struct decision *d)
     struct tg_tuple out;
     enum conn_direction direction;
     struct conn_table *table = p->engine->table;
-    conn_lock_table(table);
+    lock_table(p);
     struct conn *conn = conn_find(table, &p->packet->outer.tuple, &direction);
     if (conn != NULL) { /* entered by another worker since we looked */
         conn_unlock_table(table);
@@ -155,6 +165,7 @@ static void begin(struct passage *p, const struct decision *d)
         return;
     }
     conn = enter(p, d, &out);
+    bool answers = conn == NULL && room_tells(p);
     conn_unlock_table(table);
     if (conn == NULL && is_picked_up(p->packet)) { /* it cannot go on as it was */
         conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
@@ -162,6 +173,7 @@ static void begin(struct passage *p, const struct decision *d)
     }
     if (conn == NULL) {
         conclude(p, TG_DROP, TG_REASON_LIMIT, TG_STATE_NEW, TG_NO_STATEMENT);
+        p->verdict->answer = answers;
         return;
     }
     conn_unlock(conn);
@@ -236,6 +248,10 @@ void judge_new(struct passage *p)
     struct policy_key key = came;
     if (memory_refuses(p, &came))
         return;
+    if (assist_expects(p, &d)) {
+        begin(p, &d);
+        return;
+    }
     decide(p, &key, NULL, &d);
     if (memory_notes(p, &came, d.action != TG_ACCEPT))
         return;
@@ -247,17 +263,27 @@ void judge_new(struct passage *p)
         begin(p, &d);
 }
 
-bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *action, uint32_t *statement)
+/* What the first packet of a connection was. */
+static enum tg_transport kind_of(const struct conn *conn)
+{
+    if (conn->proto == TG_PROTO_TCP)
+        return TG_TRANSPORT_TCP;
+    if (conn->proto == TG_PROTO_ICMP || conn->proto == TG_PROTO_ICMP6)
+        return TG_TRANSPORT_QUERY;
+    return tg_proto_has_ports(conn->proto) ? TG_TRANSPORT_PORTS : TG_TRANSPORT_OTHER;
+}
+
+bool would_allow(const struct passage *p, const struct conn *conn, struct decision *d)
 {
     struct tg_tuple original = conn_tuple(conn, CONN_ORIGINAL), out = conn_tuple_out(conn, CONN_ORIGINAL);
-    bool is_query = conn->proto == TG_PROTO_ICMP || conn->proto == TG_PROTO_ICMP6;
+    enum tg_transport kind = kind_of(conn);
     struct tg_verdict aside = *p->verdict;
     struct passage silent = *p;
-    struct decision d;
     struct policy_key key = {
         .tuple = &original,
-        .kind = is_query ? TG_TRANSPORT_QUERY : p->packet->kind,
-        .type = is_query ? (uint8_t)original.dport : 0, /* the side that answers has the question's type as its port */
+        .kind = kind,
+        /* the side that answers has the question's type as its port */
+        .type = kind == TG_TRANSPORT_QUERY ? (uint8_t)original.dport : 0,
         .zone_in = conn->zone[CONN_ORIGINAL],
         /* what was forwarded may now be for the router */
         .zone_out = conn->flags & CONN_DESTINATION ? TG_ZONE_NONE : conn->zone[CONN_REPLY],
@@ -269,12 +295,18 @@ bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *acti
     };
     silent.step = NULL; /* an old judgement repeated is no step of this packet's */
     silent.verdict = &aside;
-    decide(&silent, &key, conn, &d);
+    decide(&silent, &key, conn, d);
+    return d->action == TG_ACCEPT && tg_addr_equal(d->inside.dst, out.dst) && d->inside.dport == out.dport &&
+           is_source_right(&silent, d, out.src);
+}
+
+bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *action, uint32_t *statement)
+{
+    struct decision d = {.action = TG_ACCEPT, .statement = TG_NO_STATEMENT};
+    bool is_allowed = conn->flags & CONN_ANNOUNCED ? assist_allows(p, conn, &d.statement) : would_allow(p, conn, &d);
     *action = d.action;
     *statement = d.statement;
-    if (d.action != TG_ACCEPT || !tg_addr_equal(d.inside.dst, out.dst) || d.inside.dport != out.dport)
-        return false;
-    if (!is_source_right(&silent, &d, out.src))
+    if (!is_allowed)
         return false;
     memory_leave(p->load, conn);
     conn->generation = p->load->generation;

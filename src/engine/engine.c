@@ -12,10 +12,22 @@ static uint32_t room_of(const struct tg_engine_config *config)
     return config->connections == 0 ? DEFAULT_CONNECTIONS : config->connections;
 }
 
+/* What tg_engine_load() takes. */
+static size_t load_size(const struct tg_engine_config *config)
+{
+    const struct tg_policy *policy = config->policy;
+    if (policy == NULL)
+        return 0;
+    size_t peers = filter_needs_peers(policy) ? mapping_peers_size(room_of(config)) : 0;
+    return sizeof(struct load) + (tg_policy_statement_count(policy) * config->workers + 1) * sizeof(struct hits) +
+           meter_size(policy, room_of(config)) + watch_size(policy) + peers;
+}
+
 size_t tg_engine_size(const struct tg_engine_config *config)
 {
-    return sizeof(struct tg_engine) + config->workers * sizeof(struct worker) + conn_table_size(room_of(config)) +
-           mapping_table_size(room_of(config)) + fragment_table_size();
+    return load_size(config) + sizeof(struct tg_engine) + config->workers * sizeof(struct worker) +
+           conn_table_size(room_of(config)) + mapping_table_size(room_of(config)) + tally_size(room_of(config)) +
+           fragment_table_size();
 }
 
 struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
@@ -31,12 +43,15 @@ struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
     engine->workers = aligned_alloc(_Alignof(struct worker), config->workers * sizeof *engine->workers);
     engine->table = conn_table_new(room_of(config), config->secret);
     engine->mappings = mapping_table_new(room_of(config), config->secret);
+    engine->hosts = tally_new(room_of(config), config->secret);
     engine->fragments = fragment_table_new(config->secret);
-    if (engine->workers == NULL || engine->table == NULL || engine->mappings == NULL || engine->fragments == NULL) {
+    if (engine->workers == NULL || engine->table == NULL || engine->mappings == NULL || engine->hosts == NULL ||
+        engine->fragments == NULL) {
         tg_engine_free(engine);
         errno = ENOMEM;
         return NULL;
     }
+    conn_set_ageing(engine->table, room_is_aged);
     memset(engine->workers, 0, config->workers * sizeof *engine->workers);
     memcpy(engine->secret, config->secret, sizeof engine->secret);
     return engine;
@@ -58,6 +73,8 @@ void tg_engine_free(struct tg_engine *engine)
         return;
     free_load(atomic_load(&engine->load));
     fragment_table_free(engine->fragments);
+    expectation_table_free(engine->expectations);
+    tally_free(engine->hosts);
     mapping_table_free(engine->mappings);
     conn_table_free(engine->table);
     free(engine->workers);
@@ -104,9 +121,11 @@ int tg_engine_load(struct tg_engine *engine, const struct tg_policy *policy, con
         .generation = generation == 0 ? 1 : generation,
         .statements = tg_policy_statement_count(policy),
         .needs_mac = tg_policy_needs_mac(policy),
+        .has_helpers = policy_helper(policy, 0) != NULL,
     };
     bool same = old != NULL && old->policy == policy;
-    if (fill_load(engine, load, same ? old : NULL) != 0 || filter_prepare(engine, policy) != 0) {
+    if (fill_load(engine, load, same ? old : NULL) != 0 || filter_prepare(engine, policy) != 0 ||
+        assist_prepare(engine, policy) != 0) {
         free_load(load);
         return -ENOMEM;
     }

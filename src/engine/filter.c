@@ -24,10 +24,15 @@ static bool needs_peers(const struct policy_nat_of *of)
     return of->filtering == POLICY_ADDRESS_DEPENDENT && of->mapping == POLICY_ENDPOINT_INDEPENDENT;
 }
 
-int filter_prepare(struct tg_engine *engine, const struct tg_policy *policy)
+bool filter_needs_peers(const struct tg_policy *policy)
 {
     const struct policy_nat *nat = policy_nat(policy);
-    if (!needs_peers(&nat->tcp) && !needs_peers(&nat->udp))
+    return needs_peers(&nat->tcp) || needs_peers(&nat->udp);
+}
+
+int filter_prepare(struct tg_engine *engine, const struct tg_policy *policy)
+{
+    if (!filter_needs_peers(policy))
         return 0;
     conn_lock_table(engine->table);
     int error = mapping_table_add_peers(engine->mappings);

@@ -5,8 +5,11 @@
  *   begin.c   what begins a connection: forward and rule
  *   filter.c  strangers that a mapping lets in
  *   source.c  the source that it leaves with
+ *   room.c    who may have how much of the room
  *   clamp.c   the segment size that TCP agrees on
  *   memory.c  limits, scanners and knocks
+ *   pieces.c  fragments
+ *   assist.c  helpers: what control connections announce
  *   error.c   ICMP errors, and finding the connection that they speak of
  *
  * Loads. What a packet is judged by is one struct load, reached by one pointer. A worker writes the number of the
@@ -16,11 +19,13 @@
 #ifndef ENGINE_INSIDE_H
 #define ENGINE_INSIDE_H
 
+#include "connection/expectation.h"
 #include "connection/mapping.h"
 #include "connection/table.h"
 #include "engine/counter.h"
 #include "fragment/fragment.h"
 #include "meter/meter.h"
+#include "meter/tally.h"
 #include "policy/policy.h"
 #include "tidegate/engine.h"
 #include "watch/watch.h"
@@ -34,6 +39,7 @@ struct load {
     const struct tg_network *network;
     uint32_t generation; /* from 1 */
     size_t statements;
+    bool has_helpers;
     bool needs_mac; /* some rule asks for the sender's hardware address */
     /* Passed on to the next load of the same policy. */
     struct hits *hits; /* of each worker in turn, `statements` each */
@@ -49,6 +55,12 @@ struct worker {
     struct counter verdicts[TG_ACTIONS][TG_REASONS];
 };
 
+enum { TOLD = 64 };
+struct told {
+    uint32_t tick;
+    bool is_used;
+};
+
 enum kind { KIND_TCP, KIND_UDP, KIND_ICMP, KIND_OTHER, KINDS };
 
 struct tg_engine {
@@ -56,6 +68,8 @@ struct tg_engine {
     struct conn_table *table;
     struct mapping_table *mappings; /* protected by the table's lock */
     struct fragment_table *fragments;
+    struct expectation_table
+        *expectations; /* from the first load with a helper on; protected as expectation.h has it */
     uint64_t secret[4];
     unsigned worker_count;
     struct worker *workers;
@@ -64,6 +78,12 @@ struct tg_engine {
     _Atomic uint32_t generation;
     struct counter begun[KINDS]; /* written under the table's lock */
     uint32_t emptied;            /* the tick of the last search for room in a full table; under the table's lock */
+
+    /* room.c; under the table's lock */
+    struct tally *hosts;    /* how many connections each has begun, and how many of them are opening */
+    uint32_t opening[2];    /* TCP connections that have not been established, begun from inside and from outside */
+    uint32_t outside;       /* connections begun from outside */
+    struct told told[TOLD]; /* who was told of late that there is no room, by a hash of the address */
 };
 
 /* One packet on its way. */
@@ -78,10 +98,17 @@ struct passage {
     uint32_t tick;
     tg_step_fn *step; /* or NULL */
     void *context;
+    uint32_t came_len; /* bytes on the wire, as it came: it may leave longer */
+    bool is_read;      /* a helper is to read what it carries */
+    bool is_edited;    /* bytes of it have been changed by a helper */
 };
 
 /* The ticks that a connection has from now on, as it stands. */
 uint32_t timer_of(const struct passage *p, const struct conn *conn);
+uint32_t timer_in(const struct tg_policy *policy, const struct conn *conn);
+
+/* Take the table, at the packet's time. */
+void lock_table(const struct passage *p);
 
 void passage_tell(const struct passage *p, enum tg_step step, bool fits, uint32_t statement, const char *why);
 
@@ -104,6 +131,7 @@ struct decision {
     bool is_hairpin;
     bool is_redirected;     /* a forward has taken it: `inside` has another destination than the packet */
     bool is_admitted;       /* a mapping has, that is open to its source */
+    uint32_t announced;     /* the expectation that it fulfils, or EXPECTATION_NONE */
     struct tg_tuple inside; /* the packet as the device that gets it will see it, but for the source */
     uint8_t zone_in, zone_out;
 };
@@ -123,6 +151,32 @@ bool is_source_right(const struct passage *p, const struct decision *d, struct t
  * => false if there is no port, or no address */
 bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping);
 
+/* room.c: whether there is room for what begins here, as far as shares and budgets go; an older connection may have had
+ * to go for it. The caller holds the table. */
+bool room_admits(struct passage *p, const struct decision *d);
+
+/* room.c: a connection is entered, or goes. The caller holds the table and the connection. */
+void room_enter(struct passage *p, struct conn *conn);
+void room_leave(struct tg_engine *engine, struct conn *conn);
+
+/* room.c: a connection counts as opening and has been established; the caller holds it. If so room_settle() is to be
+ * told, of whoever has that tuple, when nothing is held any more. */
+bool room_is_settled(const struct conn *conn);
+void room_settle(struct passage *p, const struct tg_tuple *tuple);
+
+/* room.c: whether whoever began what found no room is to be told so: if he is inside, once in a while. The caller holds
+ * the table. */
+bool room_tells(struct passage *p);
+
+/* room.c: which connections end before their time where room is short; the context is the engine. */
+conn_aged_fn room_is_aged;
+
+/* source.c: outside ports for `count` (1 or 2) inside ones, that of `key` and the one behind it, by which `remote` is
+ * to come in by `zone`; of two the first is even and they stand together, too. The caller holds the table.
+ * => true with the first in *port, and mappings that are in use once more */
+bool map_announced(const struct passage *p, uint8_t zone, const struct mapping_key *key, uint32_t remote,
+                   uint32_t count, uint16_t *port, uint32_t *mappings);
+
 /* filter.c: whether a packet that begins something is for a mapping that lets its source in; or, where `conn` is one
  * that began so, whether it still could. `key` is the packet as it came. The caller holds `conn` or nothing.
  * => true with the inside address and port in d->inside */
@@ -135,6 +189,7 @@ bool filter_hold(const struct passage *p, const struct decision *d, uint32_t *ma
 /* filter.c: room for whom mappings speak to, where the policy wants that known.
  * => 0, or -ENOMEM */
 int filter_prepare(struct tg_engine *engine, const struct tg_policy *policy);
+bool filter_needs_peers(const struct tg_policy *policy);
 
 /* clamp.c: lower the segment size that an accepted packet offers to what its zones carry.
  * => true if its bytes were changed */
@@ -147,6 +202,42 @@ void judge_new(struct passage *p);
  * marked as judged. The caller holds the connection.
  * => true; or false, with the decision as judge_new() would have it written to *action and *statement */
 bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *action, uint32_t *statement);
+
+/* begin.c: the same question of a connection that is not asked for itself, and nothing is marked. */
+bool would_allow(const struct passage *p, const struct conn *conn, struct decision *d);
+
+/* assist.c: room for what helpers announce, where the policy has any.
+ * => 0, or -ENOMEM */
+int assist_prepare(struct tg_engine *engine, const struct tg_policy *policy);
+
+/* assist.c: a connection, held with the table, has begun: if it is for a helper, that reads it. */
+void assist_begin(struct passage *p, struct conn *conn);
+
+/* assist.c: a packet of a connection that has its entry among the assisted, before it is judged: what it acknowledges
+ * is put as its receiver counts, in its description alone.
+ * => false if it is a part of text that was written anew, and cannot be so again: it cannot pass */
+bool assist_hear(struct passage *p, const struct conn *conn, enum conn_direction direction);
+
+/* assist.c: the same when it passes; `counts`: as TCP_PASS. Its bytes are put right. */
+void assist_pass(struct passage *p, const struct conn *conn, enum conn_direction direction, bool counts);
+
+/* assist.c: read a packet for which is_read has been set; nothing is held. */
+void assist_read(struct passage *p);
+
+/* assist.c: whether a packet that begins something has been announced, so that no rule need allow it.
+ * => true with all of *d */
+bool assist_expects(struct passage *p, struct decision *d);
+
+/* assist.c: then, with the table held: whether it still is; with the mapping of its outside port, in use once more, or
+ * MAPPING_NONE. And when its connection has been entered. */
+bool assist_hold(const struct passage *p, const struct decision *d, uint32_t *mapping);
+void assist_join(const struct passage *p, const struct decision *d, struct conn *conn);
+
+/* assist.c: whether an announced connection is to be let be still, by what lets its control connection be. */
+bool assist_allows(struct passage *p, const struct conn *conn, uint32_t *statement);
+
+/* assist.c: a connection goes; the table is held. */
+void assist_leave(struct tg_engine *engine, struct conn *conn);
 
 /* Whether the load at hand, or a newer one, has judged a connection. */
 static inline bool is_judged(const struct passage *p, const struct conn *conn)
@@ -164,6 +255,14 @@ static inline uint32_t statement_of(const struct passage *p, const struct conn *
 /* judge.c: a packet of a connection that the caller holds, and that is let go of here.
  * => true if a verdict was given; false if the connection is over or begun anew, and has been forgotten */
 bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direction);
+
+/* judge.c: a packet with its transport header: all of it, or a first fragment. */
+void judge_whole(struct passage *p);
+
+/* pieces.c: a fragment; and whatever else there is of the datagram of a packet that is malformed. */
+void judge_fragment(struct passage *p);
+void refuse_rest(struct passage *p);
+bool finish_later(struct tg_engine *engine, struct tg_packet *packet);
 
 /* error.c */
 void judge_error(struct passage *p);

@@ -15,9 +15,20 @@ static enum policy_timer timer_kind(const struct conn *conn)
     }
 }
 
+uint32_t timer_in(const struct tg_policy *policy, const struct conn *conn)
+{
+    return CONN_SECONDS(policy_timeout(policy, timer_kind(conn)));
+}
+
 uint32_t timer_of(const struct passage *p, const struct conn *conn)
 {
-    return CONN_SECONDS(policy_timeout(p->load->policy, timer_kind(conn)));
+    return timer_in(p->load->policy, conn);
+}
+
+void lock_table(const struct passage *p)
+{
+    conn_lock_table(p->engine->table);
+    mapping_set_time(p->engine->mappings, p->now >> CONN_TICK_SHIFT);
 }
 
 void passage_tell(const struct passage *p, enum tg_step step, bool fits, uint32_t statement, const char *why)
@@ -41,13 +52,15 @@ void release(void *context, struct conn *conn)
         mapping_release(engine->mappings, conn->mapping);
     /* counted by the newest load or by none: it cannot be followed by another before this packet is done */
     memory_leave(atomic_load(&engine->load), conn);
+    room_leave(engine, conn);
+    assist_leave(engine, conn);
 }
 
 void forget(struct passage *p, const struct tg_tuple *tuple,
             bool (*is_done)(const struct passage *, const struct conn *))
 {
     enum conn_direction direction;
-    conn_lock_table(p->engine->table);
+    lock_table(p);
     struct conn *conn = conn_find(p->engine->table, tuple, &direction);
     if (conn != NULL && is_done(p, conn)) {
         conn_remove(p->engine->table, conn, release, p->engine);
@@ -119,8 +132,11 @@ static bool is_astray(const struct passage *p, const struct conn *conn, enum con
 }
 
 /* What a packet is to the connection that its tuple names. */
-static enum tcp_judgement follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+static enum tcp_judgement follow(struct passage *p, struct conn *conn, enum conn_direction direction)
 {
+    const struct tg_packet *packet = p->packet;
+    if (conn->assisted != CONN_NONE && !assist_hear(p, conn, direction))
+        return TCP_REFUSE;
     if (conn->proto == TG_PROTO_TCP)
         return tcp_follow(conn, direction, packet);
     if (packet->kind == TG_TRANSPORT_QUERY && packet->icmp.is_answer != (direction == CONN_REPLY))
@@ -144,7 +160,8 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     }
     if (is_refused_now(p, conn, direction))
         return true;
-    switch (follow(conn, direction, p->packet)) {
+    enum tcp_judgement judgement = follow(p, conn, direction);
+    switch (judgement) {
     case TCP_BEGIN:
         conn_unlock(conn);
         forget(p, &tuple, is_begun_anew);
@@ -162,7 +179,12 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     }
     conclude(p, TG_ACCEPT, TG_REASON_ESTABLISHED, TG_STATE_ESTABLISHED, statement_of(p, conn));
     translate(p, conn, direction);
+    if (conn->assisted != CONN_NONE)
+        assist_pass(p, conn, direction, judgement == TCP_PASS);
+    bool is_settled = room_is_settled(conn);
     conn_unlock(conn);
+    if (is_settled)
+        room_settle(p, &tuple);
     return true;
 }
 
@@ -188,20 +210,17 @@ static void judge_tracked(struct passage *p)
         judge_new(p);
 }
 
-/* A fragment other than the first goes the way of its first. */
-static void judge_later(struct passage *p)
+void judge_whole(struct passage *p)
 {
-    struct tg_verdict first = *p->verdict;
-    if (fragment_place(p->engine->fragments, p->packet, p->load->generation, p->tick, &first) != FRAGMENT_FOLLOWS ||
-        first.translation == TG_TRANSLATE_HALF) { /* a second half is found by ports, and here are none */
-        conclude(p, TG_DROP, TG_REASON_FRAGMENT, TG_STATE_INVALID, TG_NO_STATEMENT);
+    if (p->arrival->may_be_copy && is_copy(p))
         return;
+    switch (p->packet->kind) {
+    case TG_TRANSPORT_ERROR: judge_error(p); break;
+    case TG_TRANSPORT_NOTICE: judge_new(p); break;
+    default: judge_tracked(p); break;
     }
-    *p->verdict = first;
-    if (first.translation == TG_TRANSLATE_NONE)
-        return;
-    p->verdict->to.sport = p->verdict->to.dport = 0;
-    rewrite_packet(p->packet, &p->verdict->to);
+    if (p->is_read)
+        assist_read(p);
 }
 
 static void judge(struct passage *p, enum tg_decoded decoded)
@@ -215,18 +234,12 @@ static void judge(struct passage *p, enum tg_decoded decoded)
         find_zone(p);
     if (decoded == TG_MALFORMED) {
         conclude(p, TG_DROP, TG_REASON_MALFORMED, TG_STATE_INVALID, TG_NO_STATEMENT);
-        return;
+        refuse_rest(p);
+    } else if (p->packet->fragment) {
+        judge_fragment(p);
+    } else {
+        judge_whole(p);
     }
-    if (p->arrival->may_be_copy && is_copy(p))
-        return;
-    switch (p->packet->kind) {
-    case TG_TRANSPORT_LATER: judge_later(p); return;
-    case TG_TRANSPORT_ERROR: judge_error(p); break;
-    case TG_TRANSPORT_NOTICE: judge_new(p); break;
-    default: judge_tracked(p); break;
-    }
-    if (p->packet->fragment)
-        fragment_note_first(p->engine->fragments, p->packet, p->verdict, p->load->generation, p->tick);
 }
 
 /* What is over makes room. Whoever finds the table held leaves it to the next packet. */
@@ -235,7 +248,8 @@ static void sweep(struct passage *p)
     struct conn_table *table = p->engine->table;
     if (!conn_sweep_is_due(table, p->tick) || !conn_try_table(table))
         return;
-    conn_sweep(table, p->engine->workers[p->worker].now >> CONN_TICK_SHIFT, release, p->engine);
+    mapping_set_time(p->engine->mappings, p->now >> CONN_TICK_SHIFT);
+    conn_sweep(table, p->now >> CONN_TICK_SHIFT, release, p->engine);
     conn_unlock_table(table);
 }
 
@@ -243,13 +257,15 @@ static void count(const struct passage *p)
 {
     struct worker *w = &p->engine->workers[p->worker];
     const struct tg_verdict *v = p->verdict;
+    if (v->hold)
+        return;
     counter_add(&w->packets, 1);
-    counter_add(&w->bytes, p->packet->wire_len);
+    counter_add(&w->bytes, p->came_len);
     counter_add(&w->verdicts[v->action][v->reason], 1);
     if (v->statement != TG_NO_STATEMENT && !v->as_it_stands) { /* a copy has been counted as what it is a copy of */
         struct hits *hits = &p->load->hits[p->worker * p->load->statements + v->statement];
         counter_add(&hits->packets, 1);
-        counter_add(&hits->bytes, p->packet->wire_len);
+        counter_add(&hits->bytes, p->came_len);
     }
 }
 
@@ -260,13 +276,14 @@ static void pass(struct passage *p, enum tg_decoded decoded)
     if (p->arrival->now > w->now)
         w->now = p->arrival->now;
     p->now = w->now;
+    p->came_len = p->packet->wire_len;
     p->tick = (uint32_t)(w->now >> CONN_TICK_SHIFT);
     atomic_store(&w->at, atomic_load(&p->engine->generation));
     p->load = atomic_load(&p->engine->load);
     sweep(p);
     judge(p, decoded);
     bool is_clamped = clamp_mss(p);
-    p->verdict->rewritten = is_clamped || p->verdict->translation != TG_TRANSLATE_NONE;
+    p->verdict->rewritten = is_clamped || p->is_edited || p->verdict->translation != TG_TRANSLATE_NONE;
     count(p);
     atomic_store_explicit(&w->at, 0, memory_order_release);
 }
@@ -296,6 +313,8 @@ bool tg_engine_finish(struct tg_engine *engine, struct tg_packet *packet)
     enum conn_direction direction;
     if (packet->kind == TG_TRANSPORT_ERROR)
         return finish_error(engine, packet);
+    if (packet->kind == TG_TRANSPORT_LATER)
+        return finish_later(engine, packet);
     struct conn *conn = conn_find_half(engine->table, &packet->outer.tuple, &direction);
     if (conn == NULL)
         return false;

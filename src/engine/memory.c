@@ -33,7 +33,7 @@ struct policy_memory memory_of(struct passage *p)
 void memory_enter(const struct load *load, struct conn *conn)
 {
     const struct meter_source source = source_of(conn);
-    if (meter_begin(load->meter, conn->statement, &source))
+    if (!(conn->flags & CONN_ANNOUNCED) && meter_begin(load->meter, conn->statement, &source))
         conn->flags |= CONN_METERED;
 }
 

@@ -2,6 +2,8 @@
 #include "connection/tcp.h"
 #include "engine/inside.h"
 
+enum { LOWEST = 1024 }; /* of the ports that are not well known */
+
 static bool is_in(const struct policy_translation *t, struct tg_addr addr)
 {
     return tg_addr_compare(t->first, addr) <= 0 && tg_addr_compare(addr, t->last) <= 0;
@@ -70,16 +72,14 @@ bool is_source_right(const struct passage *p, const struct decision *d, struct t
     return tg_network_is_own(p->load->network, d->zone_out, TG_IPV4, source);
 }
 
-struct forwarded {
-    const struct tg_policy *policy;
-    uint8_t zone, proto;
+/* Ports of an outside address that a connection may not leave with. */
+struct taken {
+    const struct passage *p;
+    const struct tg_tuple *out; /* as it leaves, but for the port */
+    uint8_t zone;               /* by which */
+    bool is_others;     /* it is not the router's own, but has its address: ports of its sockets are not to be had */
+    bool is_told_apart; /* nor those with which its answers could be taken for another connection's */
 };
-
-static bool is_forwarded_port(void *context, uint16_t port)
-{
-    const struct forwarded *f = context;
-    return policy_is_forwarded(f->policy, f->zone, f->proto, port);
-}
 
 static bool has_source_port(const struct passage *p)
 {
@@ -100,38 +100,130 @@ bool is_picked_up(const struct tg_packet *packet)
     return packet->kind == TG_TRANSPORT_TCP && !tcp_is_opening(packet);
 }
 
-static enum mapping_keep keep_of(const struct passage *p, const struct decision *d)
+static uint32_t tuples_taken(const struct taken *taken, uint32_t word)
+{
+    uint32_t bits = 0;
+    struct tg_tuple out = *taken->out;
+    for (uint32_t i = 0; i < 32; i++) {
+        out.sport = (uint16_t)(word * 32 + i);
+        struct tg_tuple reply = tg_tuple_flip(&out);
+        bits |= (uint32_t)is_tuple_taken(taken->p->engine->table, &reply) << i;
+    }
+    return bits;
+}
+
+static uint32_t taken_ports(void *context, uint32_t word)
+{
+    const struct taken *taken = context;
+    const struct load *load = taken->p->load;
+    uint32_t bits = policy_forwarded_ports(load->policy, taken->zone, taken->out->proto, word);
+    if (taken->is_others)
+        bits |= tg_network_local_ports(load->network, taken->out->proto, word);
+    if (taken->is_told_apart)
+        bits |= tuples_taken(taken, word);
+    return bits;
+}
+
+/* What is one to one has the outside ports to itself, forwards or not. */
+static bool is_one_to_one(const struct passage *p, const struct decision *d)
 {
     const struct policy_translation *translation = translation_of(p, d);
-    if (is_picked_up(p->packet) || (translation != NULL && translation->is_map))
-        return MAPPING_KEEP_ALWAYS;
-    return d->zone_in == TG_ZONE_ROUTER ? MAPPING_KEEP_ANY : MAPPING_KEEP_WITHIN;
+    return translation != NULL && translation->is_map;
+}
+
+static const struct policy_nat_of *nat_for(const struct passage *p, uint8_t proto)
+{
+    const struct policy_nat *nat = policy_nat(p->load->policy);
+    return proto == TG_PROTO_TCP ? &nat->tcp : &nat->udp;
+}
+
+static struct mapping_choice choice_of(const struct passage *p, const struct decision *d, struct taken *taken)
+{
+    const struct policy_nat *nat = policy_nat(p->load->policy);
+    enum mapping_keep keep = d->zone_in == TG_ZONE_ROUTER ? MAPPING_KEEP_ANY : MAPPING_KEEP_WITHIN;
+    if (is_one_to_one(p, d))
+        return (struct mapping_choice){.first = nat->ports.first, .last = nat->ports.last, .keep = MAPPING_KEEP_ALWAYS};
+    bool is_router = tg_network_is_own(p->load->network, TG_ZONE_NONE, TG_IPV4, taken->out->src);
+    taken->p = p;
+    taken->zone = d->zone_out;
+    taken->is_others = is_router && d->zone_in != TG_ZONE_ROUTER;
+    return (struct mapping_choice){nat->ports.first, nat->ports.last, keep, taken_ports, taken};
 }
 
 /* The port that a translated connection leaves with: its mapping's. The router's own connections have mappings too, so
- * that neither takes the other's port. What is one to one has the outside ports to itself, forwards or not. */
-static bool map_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping)
+ * that neither takes the other's port. Where `alone`, it gets a mapping for what it speaks to and nothing else, with a
+ * port that none of the connections there has. */
+static bool map_source(struct passage *p, const struct decision *d, bool alone, struct tg_tuple *out, uint32_t *mapping)
 {
-    const struct tg_policy *policy = p->load->policy;
-    const struct policy_translation *translation = translation_of(p, d);
-    const struct policy_nat *nat = policy_nat(policy);
-    const struct policy_nat_of *of = out->proto == TG_PROTO_TCP ? &nat->tcp : &nat->udp;
-    struct forwarded f = {policy, d->zone_out, out->proto};
-    bool is_map = translation != NULL && translation->is_map;
-    const struct mapping_choice choice = {nat->ports.first, nat->ports.last, keep_of(p, d),
-                                          is_map ? NULL : is_forwarded_port, &f};
+    const struct policy_nat_of *of = nat_for(p, out->proto);
+    struct taken taken = {.out = out, .is_told_apart = alone};
+    struct mapping_choice choice = choice_of(p, d, &taken);
+    if (is_picked_up(p->packet))
+        choice.keep = MAPPING_KEEP_ALWAYS;
     struct mapping_key key = {
         .inside = (uint32_t)d->inside.src.lo,
         .outside = (uint32_t)out->src.lo,
         .port = d->inside.sport,
         .proto = out->proto,
-        .remote = of->mapping == POLICY_ENDPOINT_INDEPENDENT ? 0 : (uint32_t)out->dst.lo,
-        .remote_port = of->mapping == POLICY_ADDRESS_AND_PORT_DEPENDENT ? out->dport : 0,
+        .remote = of->mapping == POLICY_ENDPOINT_INDEPENDENT && !alone ? 0 : (uint32_t)out->dst.lo,
+        .remote_port = of->mapping == POLICY_ADDRESS_AND_PORT_DEPENDENT || alone ? out->dport : 0,
     };
     *mapping = mapping_use(p->engine->mappings, &key, &choice, &out->sport);
     if (*mapping != MAPPING_NONE)
         *mapping = mapping_note_peer(p->engine->mappings, *mapping, (uint32_t)out->dst.lo);
     return *mapping != MAPPING_NONE;
+}
+
+/* Mappings for one port, or for two that are neighbours.
+ * => true with the first outside one in *port */
+static bool map_neighbours(struct mapping_table *table, const struct mapping_key *key,
+                           const struct mapping_choice *choice, uint32_t count, uint16_t *port, uint32_t *mappings)
+{
+    uint16_t second;
+    mappings[0] = mapping_use(table, key, choice, port);
+    if (mappings[0] == MAPPING_NONE || count == 1)
+        return mappings[0] != MAPPING_NONE;
+    struct mapping_key behind = *key;
+    struct mapping_choice next = *choice;
+    behind.port++;
+    next.first = next.last = (uint16_t)(*port + 1);
+    mappings[1] = *port % 2 == 0 ? mapping_use(table, &behind, &next, &second) : MAPPING_NONE;
+    if (mappings[1] != MAPPING_NONE && second == *port + 1)
+        return true;
+    if (mappings[1] != MAPPING_NONE)
+        mapping_cancel(table, mappings[1]);
+    mapping_cancel(table, mappings[0]);
+    return false;
+}
+
+bool map_announced(const struct passage *p, uint8_t zone, const struct mapping_key *key, uint32_t remote,
+                   uint32_t count, uint16_t *port, uint32_t *mappings)
+{
+    enum { TRIES = 32 };
+    const struct tg_addr inside = tg_ipv4(key->inside);
+    const struct tg_tuple out = {tg_ipv4(key->outside), tg_ipv4(remote), 0, 0, TG_IPV4, key->proto};
+    const struct decision d = {
+        .inside = {inside, tg_ipv4(remote), key->port, 0, TG_IPV4, key->proto},
+        .zone_in = tg_network_zone_to(p->load->network, TG_IPV4, inside),
+        .zone_out = zone,
+    };
+    struct mapping_key wanted = *key;
+    struct taken taken = {.out = &out};
+    struct mapping_choice choice = choice_of(p, &d, &taken);
+    wanted.remote = nat_for(p, key->proto)->mapping == POLICY_ENDPOINT_INDEPENDENT ? 0 : remote;
+    if (map_neighbours(p->engine->mappings, &wanted, &choice, count, port, mappings))
+        return true;
+    uint32_t lowest = choice.first > LOWEST ? choice.first : LOWEST;
+    if (count == 1 || choice.keep == MAPPING_KEEP_ALWAYS || lowest + 2 > choice.last)
+        return false;
+    for (int i = 0; i < TRIES; i++) { /* wherever there is a pair */
+        uint32_t even = (lowest + mapping_random(p->engine->mappings, choice.last - lowest)) & ~UINT32_C(1);
+        struct mapping_choice one = choice;
+        one.first = one.last = (uint16_t)(even < lowest ? even + 2 : even);
+        if (one.first < choice.last && map_neighbours(p->engine->mappings, &wanted, &one, count, port, mappings))
+            return true;
+    }
+    return false;
 }
 
 /* Whether others, too, speak from the address that the router does. */
@@ -150,7 +242,7 @@ static bool is_shared(const struct passage *p, const struct decision *d)
  * told apart. The later connection comes to the inside from another port. */
 static bool move_source_port(struct passage *p, struct tg_tuple *out)
 {
-    enum { TRIES = 64, LOWEST = 1024 };
+    enum { TRIES = 64 };
     for (int i = 0; i < TRIES; i++) {
         out->sport = (uint16_t)(LOWEST + mapping_random(p->engine->mappings, UINT16_MAX - LOWEST));
         struct tg_tuple reply = tg_tuple_flip(out);
@@ -166,6 +258,26 @@ static bool is_answer_of_forward(const struct passage *p, const struct decision 
     return policy_is_forwarded_to(p->load->policy, d->zone_out, d->inside.proto, d->inside.src, d->inside.sport);
 }
 
+static void unmap(struct passage *p, uint32_t *mapping)
+{
+    if (*mapping != MAPPING_NONE)
+        mapping_cancel(p->engine->mappings, *mapping);
+    *mapping = MAPPING_NONE;
+}
+
+/* What has been announced uses the mapping of the outside port that it comes to; but where its source is translated,
+ * that one's. */
+static bool is_held(struct passage *p, const struct decision *d, bool is_moved, uint32_t *mapping)
+{
+    if (!assist_hold(p, d, mapping))
+        return false;
+    if (is_moved && *mapping != MAPPING_NONE) {
+        mapping_release(p->engine->mappings, *mapping);
+        *mapping = MAPPING_NONE;
+    }
+    return true;
+}
+
 bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping)
 {
     *out = d->inside;
@@ -179,13 +291,14 @@ bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple 
     if (d->is_admitted) {
         if (is_moved || !filter_hold(p, d, mapping))
             return false;
-    } else if ((is_moved || is_own) && has_source_port(p)) {
-        if (!map_source(p, d, out, mapping))
+    } else if (d->announced != EXPECTATION_NONE && !is_held(p, d, is_moved, mapping)) {
+        return false;
+    } else if (*mapping == MAPPING_NONE && (is_moved || is_own) && has_source_port(p)) {
+        if (!map_source(p, d, false, out, mapping))
             return false;
         if (p->arrival->may_be_copy && is_own && !is_moved && out->sport != d->inside.sport) {
             /* it has left already, whatever the table thinks of its port */
-            mapping_release(p->engine->mappings, *mapping);
-            *mapping = MAPPING_NONE;
+            unmap(p, mapping);
             out->sport = d->inside.sport;
         }
     }
@@ -195,7 +308,10 @@ bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple 
     if (*mapping == MAPPING_NONE && tg_proto_has_ports(out->proto) && !is_picked_up(p->packet) &&
         !tg_addr_equal(out->dst, p->packet->outer.tuple.dst))
         return move_source_port(p, out);
-    if (*mapping != MAPPING_NONE)
-        mapping_release(p->engine->mappings, *mapping);
-    return false;
+    bool is_mapped = *mapping != MAPPING_NONE;
+    unmap(p, mapping);
+    /* a hairpin within a network, whose port is that of the router's own connection to the same: as none outside sees
+     * its port, it may have another one for this alone */
+    return is_mapped && d->is_redirected && d->zone_in == d->zone_out && tg_proto_has_ports(out->proto) &&
+           !is_picked_up(p->packet) && map_source(p, d, true, out, mapping);
 }

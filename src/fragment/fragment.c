@@ -1,7 +1,7 @@
 #include "fragment/fragment.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "connection/hash.h"
 #include "connection/spin.h"
@@ -10,13 +10,13 @@
 enum {
     SETS = 64,
     WAYS = 4,
-    SPANS = 32,                  /* pieces of one datagram that need not touch */
+    PIECES = 128,                /* of one datagram: 64 KiB over a link of 576 bytes are 119 */
     LIFETIME = CONN_SECONDS(30), /* as hosts wait for the rest: RFC 1122 3.3.2 says 60 to 120, none does */
     TCP_FLAGS_END = 16,          /* a fragment that begins before this could overwrite the flags */
 };
 
-/* Bytes of the datagram that have gone by. */
-struct span {
+/* Bytes of the datagram that have gone by, in one fragment. */
+struct piece {
     uint16_t first, last;
 };
 
@@ -24,18 +24,29 @@ struct datagram {
     struct tg_tuple key; /* ports 0 */
     uint32_t id;
     uint8_t zone;
-    bool used, condemned;
+    bool used;
+    bool half;      /* noted by its looks between two hooks: only the first's verdict.to is of use */
+    bool condemned; /* nothing of the first is of use */
     uint32_t since; /* tick of the first */
-    struct tg_verdict verdict;
-    uint32_t generation;      /* that the verdict is of: another load's has other statements */
-    struct span spans[SPANS]; /* in the order of the datagram, not touching */
-    size_t span_count;
+    uint32_t generation;
+    struct fragment_first first;
+    uint32_t seen, end;          /* bytes that have gone by, and that it has; 0: the last piece has not come */
+    uint16_t count;              /* of … */
+    struct piece pieces[PIECES]; /* in the order of the datagram */
 };
 
 struct fragment_table {
     struct hash_key hash;
     spin_t lock;
     struct datagram sets[SETS][WAYS];
+};
+
+/* Which datagram is meant. */
+struct name {
+    struct tg_tuple key;
+    uint32_t id;
+    uint8_t zone;
+    bool half;
 };
 
 size_t fragment_table_size(void)
@@ -56,19 +67,47 @@ void fragment_table_free(struct fragment_table *table)
     free(table);
 }
 
-static struct tg_tuple key_of(const struct tg_packet *packet)
+/* ---- datagrams ---- */
+
+static struct name name_of(const struct tg_packet *packet, uint8_t zone)
 {
-    struct tg_tuple key = packet->outer.tuple;
-    key.sport = key.dport = 0;
-    return key;
+    struct name name = {.key = packet->outer.tuple, .id = packet->fragment_id, .zone = zone};
+    name.key.sport = name.key.dport = 0;
+    if (name.key.family == TG_IPV6)
+        name.key.proto = 0;
+    return name;
 }
 
-static struct datagram *set_of(struct fragment_table *table, const struct tg_tuple *key, uint32_t id)
+/* By its looks between two hooks; the zone is not known at the second. */
+static struct name half_name_of(const struct tg_packet *packet, const struct tg_addr *dst)
 {
-    struct tg_tuple mixed = *key;
-    mixed.sport = (uint16_t)(id >> 16);
-    mixed.dport = (uint16_t)id;
+    struct name name = name_of(packet, 0);
+    name.key.dst = *dst;
+    name.half = true;
+    return name;
+}
+
+static struct datagram *set_of(struct fragment_table *table, const struct name *name)
+{
+    struct tg_tuple mixed = name->key;
+    mixed.sport = (uint16_t)(name->id >> 16);
+    mixed.dport = (uint16_t)name->id;
     return table->sets[hash_tuple(&table->hash, &mixed) % SETS];
+}
+
+static bool is_named(const struct datagram *d, const struct name *name)
+{
+    return d->used && d->id == name->id && d->zone == name->zone && d->half == name->half &&
+           tg_tuple_equal(&d->key, &name->key);
+}
+
+static struct datagram *find(struct fragment_table *table, const struct name *name)
+{
+    struct datagram *set = set_of(table, name);
+    for (int i = 0; i < WAYS; i++)
+        if (is_named(&set[i], name))
+            return &set[i];
+    return NULL;
 }
 
 static bool is_over(const struct datagram *d, uint32_t tick)
@@ -76,14 +115,12 @@ static bool is_over(const struct datagram *d, uint32_t tick)
     return !d->used || (int32_t)(tick - d->since) >= LIFETIME; /* another worker's clock may be ahead of this one's */
 }
 
-static struct datagram *find(struct fragment_table *table, const struct tg_tuple *key, uint32_t id, uint8_t zone,
-                             uint32_t tick)
+/* What a datagram is worth against another of its age: refused ones nothing, those of known connections most. */
+static uint64_t rank_of(const struct datagram *d)
 {
-    struct datagram *set = set_of(table, key, id);
-    for (int i = 0; i < WAYS; i++)
-        if (!is_over(&set[i], tick) && set[i].id == id && set[i].zone == zone && tg_tuple_equal(&set[i].key, key))
-            return &set[i];
-    return NULL;
+    if (d->condemned || d->first.verdict.action != TG_ACCEPT)
+        return 0;
+    return d->first.verdict.reason == TG_REASON_ESTABLISHED ? 2 : 1;
 }
 
 /* How easily a datagram is given up for another. */
@@ -91,101 +128,159 @@ static uint64_t worth(const struct datagram *d, uint32_t tick)
 {
     if (is_over(d, tick))
         return 0;
-    uint64_t youth = LIFETIME - (tick - d->since);
-    return d->condemned || d->verdict.action != TG_ACCEPT ? youth : youth + LIFETIME;
+    int32_t age = (int32_t)(tick - d->since);
+    return (uint64_t)(LIFETIME - (age < 0 ? 0 : age)) + rank_of(d) * LIFETIME;
 }
 
-static struct datagram *make_room(struct fragment_table *table, const struct tg_tuple *key, uint32_t id, uint32_t tick)
+/* Enter a datagram, in its own place if it has one, with no piece yet. `first` is NULL for one that is condemned. One
+ * that is refused takes no other's place that is not: without it the rest of it waits in vain, and is refused too.
+ * => the datagram, or NULL */
+static struct datagram *enter(struct fragment_table *table, const struct name *name, const struct fragment_moment *at,
+                              const struct fragment_first *first)
 {
-    struct datagram *set = set_of(table, key, id), *least = set;
-    for (int i = 1; i < WAYS; i++)
-        if (worth(&set[i], tick) < worth(least, tick))
-            least = &set[i];
-    return least;
+    struct datagram *d = find(table, name);
+    bool is_refused = first == NULL || first->verdict.action != TG_ACCEPT;
+    if (d == NULL) {
+        struct datagram *set = set_of(table, name);
+        d = set;
+        for (int i = 1; i < WAYS; i++)
+            if (worth(&set[i], at->tick) < worth(d, at->tick))
+                d = &set[i];
+        if (is_refused && !is_over(d, at->tick) && rank_of(d) != 0)
+            return NULL;
+    }
+    memset(d, 0, offsetof(struct datagram, pieces));
+    d->key = name->key;
+    d->id = name->id;
+    d->zone = name->zone;
+    d->half = name->half;
+    d->used = true;
+    d->since = at->tick;
+    d->generation = at->generation;
+    if (first == NULL)
+        d->condemned = true;
+    else
+        d->first = *first;
+    return d;
 }
 
-static struct span span_of(const struct tg_packet *packet)
-{
-    uint32_t length = packet->outer.end - packet->outer.transport;
-    uint32_t last = packet->fragment_offset + (length == 0 ? 0 : length - 1);
-    return (struct span){packet->fragment_offset, (uint16_t)last};
-}
+/* ---- pieces ---- */
 
 enum fit { FIT, FIT_REPEATED, FIT_OVERLAPS };
 
-/* Note the bytes of a fragment. One that touches another on either side makes it longer. */
-static enum fit add_span(struct datagram *d, struct span new)
+/* Note the bytes of a fragment. */
+static enum fit add_piece(struct datagram *d, const struct tg_packet *packet)
 {
-    size_t at = 0;
-    while (at < d->span_count && d->spans[at].last < new.first)
-        at++;
-    if (at < d->span_count && d->spans[at].first <= new.last)
-        return d->spans[at].first <= new.first &&new.last <= d->spans[at].last ? FIT_REPEATED : FIT_OVERLAPS;
-    bool joins_left = at > 0 && d->spans[at - 1].last + 1 == new.first;
-    bool joins_right = at < d->span_count && new.last + 1 == d->spans[at].first;
-    if (joins_left && joins_right) {
-        d->spans[at - 1].last = d->spans[at].last;
-        d->span_count--;
-        for (size_t i = at; i < d->span_count; i++)
-            d->spans[i] = d->spans[i + 1];
-    } else if (joins_left) {
-        d->spans[at - 1].last = new.last;
-    } else if (joins_right) {
-        d->spans[at].first = new.first;
-    } else {
-        if (d->span_count == SPANS)
-            return FIT_OVERLAPS; /* in more pieces than anything honest */
-        for (size_t i = d->span_count++; i > at; i--)
-            d->spans[i] = d->spans[i - 1];
-        d->spans[at] = new;
+    const struct piece new = {packet->fragment_offset,
+                              (uint16_t)(packet->fragment_offset + packet->fragment_length - 1)};
+    uint32_t end = (uint32_t) new.last + 1;
+    bool is_end = !packet->more_fragments;
+    size_t at = d->count; /* most come in order */
+    while (at > 0 && d->pieces[at - 1].first > new.last)
+        at--;
+    if (at > 0 && d->pieces[at - 1].last >= new.first) {
+        const struct piece *other = &d->pieces[at - 1];
+        bool is_same = other->first == new.first && other->last == new.last &&is_end == (d->end == end);
+        return is_same ? FIT_REPEATED : FIT_OVERLAPS;
     }
+    if (d->count == PIECES || (d->end != 0 && (is_end || end > d->end)) || (is_end && at < d->count))
+        return FIT_OVERLAPS;
+    memmove(&d->pieces[at + 1], &d->pieces[at], (d->count - at) * sizeof new);
+    d->pieces[at] = new;
+    d->count++;
+    d->seen += packet->fragment_length;
+    if (is_end)
+        d->end = end;
     return FIT;
 }
 
-void fragment_note_first(struct fragment_table *table, const struct tg_packet *packet, const struct tg_verdict *verdict,
-                         uint32_t generation, uint32_t tick)
+/* A datagram of which nothing is missing is forgotten. */
+static void forget_if_whole(struct datagram *d)
 {
-    struct tg_tuple key = key_of(packet);
-    spin_take(&table->lock);
-    struct datagram *d = find(table, &key, packet->fragment_id, verdict->zone_in, tick);
-    if (d != NULL) {
-        d->condemned = true; /* another first for the same datagram */
-    } else {
-        d = make_room(table, &key, packet->fragment_id, tick);
-        *d = (struct datagram){.key = key,
-                               .id = packet->fragment_id,
-                               .zone = verdict->zone_in,
-                               .used = true,
-                               .since = tick,
-                               .verdict = *verdict,
-                               .generation = generation};
-        add_span(d, span_of(packet));
-    }
-    spin_release(&table->lock);
+    if (d->seen == d->end)
+        d->used = false;
 }
 
-static enum fragment_place place(struct datagram *d, const struct tg_packet *packet)
+/* ---- placing ---- */
+
+static enum fragment_place place_first(struct datagram *d, const struct tg_packet *packet)
+{
+    if (!d->condemned && add_piece(d, packet) != FIT_REPEATED)
+        d->condemned = true; /* its first piece has gone by: any other first overlaps */
+    return FRAGMENT_REFUSED;
+}
+
+static enum fragment_place place_later(struct datagram *d, const struct tg_packet *packet, struct fragment_first *first)
 {
     if (d->condemned)
         return FRAGMENT_REFUSED;
-    switch (add_span(d, span_of(packet))) {
-    case FIT: return FRAGMENT_FOLLOWS;
+    switch (add_piece(d, packet)) {
+    case FIT: break;
     case FIT_OVERLAPS: d->condemned = true; return FRAGMENT_REFUSED;
     default: return FRAGMENT_REFUSED;
     }
+    *first = d->first;
+    forget_if_whole(d);
+    return FRAGMENT_FOLLOWS;
 }
 
-enum fragment_place fragment_place(struct fragment_table *table, const struct tg_packet *packet, uint32_t generation,
-                                   uint32_t tick, struct tg_verdict *verdict)
+enum fragment_place fragment_place(struct fragment_table *table, const struct tg_packet *packet,
+                                   const struct fragment_moment *at, struct fragment_first *first)
 {
-    struct tg_tuple key = key_of(packet);
-    if (key.proto == TG_PROTO_TCP && packet->fragment_offset < TCP_FLAGS_END)
+    const struct name name = name_of(packet, at->zone);
+    bool is_first = packet->fragment_offset == 0;
+    enum fragment_place place = is_first ? FRAGMENT_BEGINS : FRAGMENT_WAITS;
+    if (!is_first && packet->outer.tuple.proto == TG_PROTO_TCP && packet->fragment_offset < TCP_FLAGS_END) {
+        fragment_condemn(table, packet, at); /* whatever its first is: RFC 3128 */
         return FRAGMENT_REFUSED;
+    }
     spin_take(&table->lock);
-    struct datagram *d = find(table, &key, packet->fragment_id, verdict->zone_in, tick);
-    enum fragment_place where = d == NULL || d->generation != generation ? FRAGMENT_UNKNOWN : place(d, packet);
-    if (where == FRAGMENT_FOLLOWS)
-        *verdict = d->verdict;
+    struct datagram *d = find(table, &name);
+    bool is_there = d != NULL && !is_over(d, at->tick);
+    if (is_there && d->generation == at->generation)
+        place = is_first ? place_first(d, packet) : place_later(d, packet, first);
+    else if (is_there && !is_first)
+        place = FRAGMENT_REFUSED;
     spin_release(&table->lock);
-    return where;
+    return place;
+}
+
+void fragment_note_first(struct fragment_table *table, const struct tg_packet *packet, const struct fragment_moment *at,
+                         const struct fragment_first *first)
+{
+    const struct name name = name_of(packet, at->zone);
+    const struct tg_verdict *verdict = &first->verdict;
+    bool is_half = verdict->translation != TG_TRANSLATE_NONE &&
+                   !tg_addr_equal(verdict->to.src, packet->outer.tuple.src) &&
+                   !tg_addr_equal(verdict->to.dst, packet->outer.tuple.dst);
+    spin_take(&table->lock);
+    struct datagram *d = enter(table, &name, at, first);
+    if (d != NULL)
+        (void)add_piece(d, packet); /* the first fits */
+    if (is_half) {
+        const struct name half = half_name_of(packet, &verdict->to.dst);
+        (void)enter(table, &half, at, first);
+    }
+    spin_release(&table->lock);
+}
+
+void fragment_condemn(struct fragment_table *table, const struct tg_packet *packet, const struct fragment_moment *at)
+{
+    const struct name name = name_of(packet, at->zone);
+    spin_take(&table->lock);
+    (void)enter(table, &name, at, NULL);
+    spin_release(&table->lock);
+}
+
+bool fragment_find_half(struct fragment_table *table, const struct tg_packet *packet, struct tg_tuple *to)
+{
+    const struct name name = half_name_of(packet, &packet->outer.tuple.dst);
+    spin_take(&table->lock);
+    const struct datagram *d = find(table, &name);
+    if (d != NULL) {
+        *to = d->first.verdict.to;
+        to->sport = to->dport = 0;
+    }
+    spin_release(&table->lock);
+    return d != NULL;
 }

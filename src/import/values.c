@@ -366,9 +366,9 @@ bool value_mark(const char *text)
     bool invert;
     if (!bare(text, &invert, buf) || !isalnum((unsigned char)buf[0]))
         return false;
-    unsigned long mark = strtoul(buf, &end, 0);
+    unsigned long long mark = strtoull(buf, &end, 0); /* a long may have 32 bits, and would be cut down to fit */
     if (*end == '/' && mark <= 0xffffffff && isalnum((unsigned char)end[1]))
-        mark = strtoul(end + 1, &end, 0);
+        mark = strtoull(end + 1, &end, 0);
     return *end == '\0' && mark <= 0xffffffff;
 }
 

@@ -19,12 +19,20 @@ struct list {
     size_t count, room;
 };
 
-enum { MTU_UNSAID = 1500, MTU_LEAST = 68 };
+enum { MTU_UNSAID = 1500, MTU_LEAST = 68, PORT_WORDS = 65536 / 32 };
+
+/* Ports of one protocol, a bit each. */
+struct port_set {
+    struct port_set *next;
+    uint8_t proto;
+    uint32_t ports[PORT_WORDS];
+};
 
 struct tg_network {
     struct list own;
     struct list routes;
     uint32_t mtu[TG_ZONE_MAX]; /* 0: not said */
+    struct port_set *local;    /* of each protocol that the router has a port of */
 };
 
 static int append(struct list *list, uint8_t zone, const struct tg_prefix *prefix)
@@ -52,6 +60,11 @@ void tg_network_free(struct tg_network *network)
         return;
     free(network->own.entries);
     free(network->routes.entries);
+    while (network->local != NULL) {
+        struct port_set *next = network->local->next;
+        free(network->local);
+        network->local = next;
+    }
     free(network);
 }
 
@@ -64,6 +77,35 @@ int tg_network_add_address(struct tg_network *network, uint8_t zone, const struc
 int tg_network_add_route(struct tg_network *network, uint8_t zone, const struct tg_prefix *prefix)
 {
     return append(&network->routes, zone, prefix);
+}
+
+static struct port_set *local_of(const struct tg_network *network, uint8_t proto)
+{
+    struct port_set *set = network->local;
+    while (set != NULL && set->proto != proto)
+        set = set->next;
+    return set;
+}
+
+int tg_network_add_local_port(struct tg_network *network, uint8_t proto, uint16_t port)
+{
+    struct port_set *set = local_of(network, proto);
+    if (set == NULL) {
+        set = calloc(1, sizeof *set);
+        if (set == NULL)
+            return -ENOMEM;
+        set->proto = proto;
+        set->next = network->local;
+        network->local = set;
+    }
+    set->ports[port / 32] |= UINT32_C(1) << port % 32;
+    return 0;
+}
+
+uint32_t tg_network_local_ports(const struct tg_network *network, uint8_t proto, uint32_t word)
+{
+    const struct port_set *set = local_of(network, proto);
+    return set == NULL ? 0 : set->ports[word];
 }
 
 void tg_network_set_mtu(struct tg_network *network, uint8_t zone, uint32_t mtu)

@@ -20,15 +20,17 @@ enum { MOST_EXTENSIONS = 8 };
 struct ip_facts {
     uint8_t ttl;
     bool is_fragment, more;
-    uint16_t offset;
+    uint16_t offset, length; /* of the fragment: what it carries of the datagram */
     uint32_t id;
 };
 
-/* A fragment of `length` bytes: the whole, with `before` bytes of headers, may not be longer than a packet can be; and
- * all but the last are multiples of the unit that offsets are counted in (RFC 791 3.2, RFC 8200 4.5). */
-static bool is_fragment_sound(const struct ip_facts *facts, uint32_t length, uint32_t before)
+/* A fragment of `length` bytes, with `before` bytes of headers in front: it carries something; the whole is not longer
+ * than a packet can be; and all but the last are multiples of the unit that offsets are counted in (RFC 791 3.2, RFC
+ * 8200 4.5). */
+static bool read_fragment(struct ip_facts *facts, uint32_t length, uint32_t before)
 {
-    return before + facts->offset + length <= UINT16_MAX && !(facts->more && length % 8 != 0);
+    facts->length = (uint16_t)length;
+    return length != 0 && before + facts->offset + length <= UINT16_MAX && !(facts->more && length % 8 != 0);
 }
 
 static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
@@ -53,7 +55,7 @@ static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at,
     facts->offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
     facts->more = fragment & IP4_MORE;
     facts->is_fragment = facts->more || facts->offset != 0;
-    if (facts->is_fragment && !is_fragment_sound(facts, total - header, header))
+    if (facts->is_fragment && !read_fragment(facts, total - header, header))
         return TG_MALFORMED;
     return TG_DECODED;
 }
@@ -89,7 +91,7 @@ static enum tg_decoded read_extensions(const uint8_t *data, uint32_t len, uint32
             facts->id = wire_get32(ext + 4);
             facts->is_fragment = facts->more || facts->offset != 0; /* neither: atomic, RFC 6946 */
             size = IP6_FRAGMENT_HEADER;
-            if (facts->is_fragment && !is_fragment_sound(facts, end - *at - size, *at - start))
+            if (facts->is_fragment && !read_fragment(facts, end - *at - size, *at - start))
                 return TG_MALFORMED;
         } else {
             if (*proto == IP6_ROUTING && ext[2] == 0 && ext[3] != 0)
@@ -301,6 +303,8 @@ static enum tg_decoded read_transport(struct tg_packet *packet)
     uint32_t room = packet->len - packet->outer.transport;
     if (room > claimed)
         room = claimed; /* padding is no header */
+    if (packet->fragment && claimed == 0)
+        return TG_MALFORMED; /* the header that it is judged by is in another fragment: RFC 7112 5 */
     if (tg_proto_has_ports(tuple->proto)) {
         if (room < 4)
             return TG_MALFORMED;
@@ -353,13 +357,17 @@ static bool is_checksum_right(const struct tg_packet *packet)
 enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
 {
     struct ip_facts facts;
-    *packet = (struct tg_packet){.data = packet->data, .len = packet->len, .wire_len = packet->wire_len};
+    *packet = (struct tg_packet){.data = packet->data,
+                                 .len = packet->len,
+                                 .wire_len = packet->wire_len,
+                                 .room = packet->room};
     packet->kind = TG_TRANSPORT_OTHER;
     enum tg_decoded decoded = read_ip(packet->data, packet->len, 0, &packet->outer, &facts);
     packet->ttl = facts.ttl;
     packet->fragment = facts.is_fragment;
     packet->more_fragments = facts.more;
     packet->fragment_offset = facts.offset;
+    packet->fragment_length = facts.length;
     packet->fragment_id = facts.id;
     if (decoded != TG_DECODED || packet->outer.end > packet->wire_len || packet->outer.end < packet->outer.transport)
         return TG_MALFORMED;
@@ -389,6 +397,15 @@ void tg_packet_fill_checksum(struct tg_packet *packet)
     wire_put16(field, 0);
     uint16_t sum = (uint16_t)~checksum_add(checksum_pseudo(&outer.tuple, length), checksum_sum(header, length));
     wire_put16(field, sum == 0 && is_udp ? 0xffff : sum);
+}
+
+/* In IPv6 the protocol that a later fragment shows may be that of an extension header. */
+bool tg_packet_same_datagram(const struct tg_packet *a, const struct tg_packet *b)
+{
+    const struct tg_tuple *t = &a->outer.tuple, *u = &b->outer.tuple;
+    return a->fragment && b->fragment && a->fragment_id == b->fragment_id && t->family == u->family &&
+           (t->proto == u->proto || t->family == TG_IPV6) && tg_addr_equal(t->src, u->src) &&
+           tg_addr_equal(t->dst, u->dst);
 }
 
 bool tg_proto_has_ports(uint8_t proto)

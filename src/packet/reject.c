@@ -63,16 +63,27 @@ static size_t write_error(const struct tg_packet *packet, struct tg_addr own, ui
     return at + length;
 }
 
-size_t tg_reject_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room)
+static bool is_answered(const struct tg_packet *packet)
 {
     const struct tg_tuple *came = &packet->outer.tuple;
-    if (tg_addr_is_group(came->family, came->src) || tg_addr_is_group(came->family, came->dst) ||
-        tg_addr_is_unspecified(came->src) || packet->fragment_offset != 0)
-        return 0;
-    if (packet->kind == TG_TRANSPORT_TCP)
-        return write_reset(packet, out, room);
-    bool is_redirect = came->proto == TG_PROTO_ICMP6 && packet->icmp.type == ICMP6_REDIRECT; /* RFC 4443 2.4 (e.2) */
-    if (packet->kind == TG_TRANSPORT_ERROR || is_redirect || tg_addr_is_unspecified(own))
+    return !tg_addr_is_group(came->family, came->src) && !tg_addr_is_group(came->family, came->dst) &&
+           !tg_addr_is_unspecified(came->src) && packet->fragment_offset == 0;
+}
+
+size_t tg_limit_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room)
+{
+    bool is_redirect =
+        packet->outer.tuple.proto == TG_PROTO_ICMP6 && packet->icmp.type == ICMP6_REDIRECT; /* RFC 4443 2.4 (e.2) */
+    bool is_reset = packet->kind == TG_TRANSPORT_TCP && (packet->tcp.flags & TG_TCP_RST);
+    if (!is_answered(packet) || packet->kind == TG_TRANSPORT_ERROR || is_redirect || is_reset ||
+        tg_addr_is_unspecified(own))
         return 0;
     return write_error(packet, own, out, room);
+}
+
+size_t tg_reject_answer(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room)
+{
+    if (packet->kind != TG_TRANSPORT_TCP)
+        return tg_limit_answer(packet, own, out, room);
+    return is_answered(packet) ? write_reset(packet, out, room) : 0;
 }

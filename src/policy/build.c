@@ -110,6 +110,7 @@ void tg_policy_free(struct tg_policy *policy)
     free(policy->translations.items);
     free(policy->detects.items);
     free(policy->knocks.items);
+    free(policy->helpers.items);
     free(policy);
 }
 
@@ -304,6 +305,11 @@ int policy_add_detect(struct tg_policy *policy, const struct policy_detect *dete
     return APPEND(policy->detects, *detect);
 }
 
+int policy_add_helper(struct tg_policy *policy, const struct policy_helper *helper)
+{
+    return APPEND(policy->helpers, *helper);
+}
+
 int policy_add_knock(struct tg_policy *policy, const struct policy_knock *knock, uint32_t *number)
 {
     struct policy_knock copy = *knock;
@@ -384,7 +390,7 @@ size_t tg_policy_size(const struct tg_policy *policy)
         policy->forwards.room * sizeof *policy->forwards.items + policy->hosts.room * sizeof *policy->hosts.items +
         policy->expectations.room * sizeof *policy->expectations.items +
         policy->limits.room * sizeof *policy->limits.items + policy->knocks.room * sizeof *policy->knocks.items +
-        policy->detects.room * sizeof *policy->detects.items +
+        policy->detects.room * sizeof *policy->detects.items + policy->helpers.room * sizeof *policy->helpers.items +
         policy->translations.room * sizeof *policy->translations.items;
     for (size_t i = 0; i < policy->address_sets.count; i++) {
         const struct address_set *set = &policy->address_sets.items[i];

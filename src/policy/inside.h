@@ -63,6 +63,7 @@ struct tg_policy {
     GROWING(struct policy_translation) translations;
     GROWING(struct policy_detect) detects;
     GROWING(struct policy_knock) knocks;
+    GROWING(struct policy_helper) helpers;
     struct policy_nat nat;
     uint32_t timeouts[POLICY_TIMERS];
     uint32_t connections; /* room; 0: not said */

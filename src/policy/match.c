@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "connection/ports.h"
+
 static bool is_in_v4(const struct address_set *set, uint32_t addr)
 {
     size_t low = 0, high = set->v4_count;
@@ -308,15 +310,15 @@ const struct policy_translation *policy_find_translation(const struct tg_policy 
     return NULL;
 }
 
-bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint16_t port)
+uint32_t policy_forwarded_ports(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint32_t word)
 {
+    uint32_t bits = 0;
     for (size_t i = 0; i < policy->forwards.count; i++) {
         const struct policy_forward *f = &policy->forwards.items[i];
-        if (!f->any_port && f->proto == proto && (f->zone == TG_ZONE_NONE || f->zone == zone) && f->ext.first <= port &&
-            port <= f->ext.last)
-            return true;
+        if (!f->any_port && f->proto == proto && (f->zone == TG_ZONE_NONE || f->zone == zone))
+            bits |= ports_within(word, f->ext.first, (uint32_t)f->ext.last + 1);
     }
-    return false;
+    return bits;
 }
 
 bool policy_is_forwarded_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto, struct tg_addr host,

@@ -122,6 +122,21 @@ const struct policy_detect *policy_detect(const struct tg_policy *policy, size_t
     return i < policy->detects.count ? &policy->detects.items[i] : NULL;
 }
 
+const struct policy_helper *policy_helper(const struct tg_policy *policy, size_t i)
+{
+    return i < policy->helpers.count ? &policy->helpers.items[i] : NULL;
+}
+
+enum helper_kind policy_helper_for(const struct tg_policy *policy, uint8_t proto, uint16_t port)
+{
+    for (size_t i = 0; i < policy->helpers.count; i++) {
+        const struct policy_helper *helper = &policy->helpers.items[i];
+        if (helper->proto == proto && helper->ports.first <= port && port <= helper->ports.last)
+            return (enum helper_kind)helper->kind;
+    }
+    return HELPER_NONE;
+}
+
 const struct policy_knock *policy_knock(const struct tg_policy *policy, size_t i)
 {
     return i < policy->knocks.count ? &policy->knocks.items[i] : NULL;

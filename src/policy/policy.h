@@ -13,6 +13,7 @@
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
+#include "helper/helper.h"
 #include "tidegate/engine.h"
 #include "tidegate/policy.h"
 #include "tidegate/rules.h"
@@ -130,6 +131,13 @@ enum policy_timer {
     POLICY_TIMERS
 };
 
+/* `helper`: connections to these ports, after port forwarding, are read by a helper. */
+struct policy_helper {
+    uint8_t kind; /* enum helper_kind */
+    uint8_t proto;
+    struct policy_ports ports;
+};
+
 /* `detect scan`: who tries more than `ports` refused ports within `seconds` is refused all that is new for `block`
  * seconds. */
 struct policy_detect {
@@ -211,6 +219,7 @@ const struct policy_expectation *policy_expectation(const struct tg_policy *poli
  * => 0, or -ENOMEM */
 int policy_add_translation(struct tg_policy *policy, const struct policy_translation *translation);
 int policy_add_detect(struct tg_policy *policy, const struct policy_detect *detect);
+int policy_add_helper(struct tg_policy *policy, const struct policy_helper *helper);
 
 /* Settings; what is never set is as the pages have it. */
 void policy_set_nat(struct tg_policy *policy, const struct policy_nat *nat);
@@ -222,7 +231,11 @@ const struct policy_nat *policy_nat(const struct tg_policy *policy);
 uint32_t policy_timeout(const struct tg_policy *policy, enum policy_timer timer);
 bool policy_has_pickup(const struct tg_policy *policy);
 
+/* The helper that reads connections to a port, as the device that gets them sees it; HELPER_NONE if none does. */
+enum helper_kind policy_helper_for(const struct tg_policy *policy, uint8_t proto, uint16_t port);
+
 /* => the i-th, or NULL past the last */
+const struct policy_helper *policy_helper(const struct tg_policy *policy, size_t i);
 const struct policy_detect *policy_detect(const struct tg_policy *policy, size_t i);
 const struct policy_knock *policy_knock(const struct tg_policy *policy, size_t i);
 const struct policy_translation *policy_translation(const struct tg_policy *policy, size_t i);
@@ -300,7 +313,8 @@ bool policy_is_for_router(const struct tg_policy *policy, const struct policy_ke
 bool policy_is_forwarded_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto, struct tg_addr host,
                             uint16_t port);
 
-/* Whether a port of the router's address on `zone` is claimed by some forward of `proto` (no masquerading takes it). */
-bool policy_is_forwarded(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint16_t port);
+/* The ports of the router's address on `zone` that are claimed by some forward of `proto` (no masquerading takes them):
+ * of the 32 from 32 * `word` on, a bit each. */
+uint32_t policy_forwarded_ports(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint32_t word);
 
 #endif

@@ -99,6 +99,7 @@ static void compile_one(void *context, const struct statement *st)
     case STATEMENT_NAT: compile_nat(compiler, st); break;
     case STATEMENT_TIMEOUT: compile_timeout(compiler, st); break;
     case STATEMENT_CONNECTIONS: compile_connections(compiler, st); break;
+    case STATEMENT_HELPER: compile_helper(compiler, st); break;
     case STATEMENT_DETECT: compile_detect(compiler, st); break;
     case STATEMENT_EXPECT: compile_expect(compiler, st); break;
     default: break; /* names are entered, and blank lines say nothing */

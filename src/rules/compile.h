@@ -50,6 +50,13 @@ struct map {
     bool refused; /* it was complained of */
 };
 
+/* Ports that a helper reads. */
+struct helped {
+    struct helped *next;
+    const struct statement *statement;
+    struct policy_helper helper;
+};
+
 /* The statement that has said each thing that can be said once, or NULL. */
 struct settings {
     const struct statement *fallback;
@@ -57,6 +64,7 @@ struct settings {
     const struct statement *nat_ports;
     const struct statement *timers[POLICY_TIMERS];
     const struct statement *room, *pickup;
+    struct helped *helped;
 };
 
 struct compiler {
@@ -99,6 +107,7 @@ bool compile_nat(struct compiler *compiler, const struct statement *st);
 bool compile_default(struct compiler *compiler, const struct statement *st);
 bool compile_timeout(struct compiler *compiler, const struct statement *st);
 bool compile_connections(struct compiler *compiler, const struct statement *st);
+bool compile_helper(struct compiler *compiler, const struct statement *st);
 bool compile_detect(struct compiler *compiler, const struct statement *st);
 
 /* Give all knocks to the policy, with their numbers to their names, before rules ask for them.

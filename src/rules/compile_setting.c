@@ -1,8 +1,9 @@
-/* What is said once for all: the default, timers, the table of connections. */
+/* What is said once for all: the default, timers, the table of connections, helpers. */
 #include "rules/compile.h"
 
 #include <stdio.h>
 
+#include "rules/resolve.h"
 #include "rules/words.h"
 
 bool compile_once(struct compiler *compiler, const struct statement **said, const struct statement *st,
@@ -65,5 +66,47 @@ bool compile_connections(struct compiler *compiler, const struct statement *st)
     if (!compile_once(compiler, &compiler->settings.room, st, "'connections max'"))
         return false;
     policy_set_connections(compiler->policy, connections->max);
+    return true;
+}
+
+/* The lowest port that both read. */
+static bool meet(const struct policy_helper *a, const struct policy_helper *b, uint16_t *port)
+{
+    uint16_t last = a->ports.last < b->ports.last ? a->ports.last : b->ports.last;
+    *port = a->ports.first > b->ports.first ? a->ports.first : b->ports.first;
+    return a->proto == b->proto && *port <= last;
+}
+
+/* What is spoken on a port is read by one helper, and the same one twice is one too many as well. */
+static bool add_helper(struct compiler *compiler, const struct statement *st, const struct policy_helper *helper)
+{
+    char where[COMPLAINT_WHERE], proto[WORDS_PROTOCOL];
+    uint16_t port;
+    for (const struct helped *other = compiler->settings.helped; other != NULL; other = other->next) {
+        if (meet(helper, &other->helper, &port))
+            return compile_error(compiler, st->helper.ports.place, "%s port %u has a helper already, %s at %s",
+                                 words_protocol_name(helper->proto, proto), port, words_helpers[other->helper.kind - 1],
+                                 complaint_where(other->statement->place, where));
+    }
+    struct helped *helped = arena_take(compiler->arena, sizeof *helped);
+    if (helped == NULL)
+        return false;
+    *helped = (struct helped){compiler->settings.helped, st, *helper};
+    compiler->settings.helped = helped;
+    return policy_add_helper(compiler->policy, helper) == 0 || compile_failed(compiler);
+}
+
+bool compile_helper(struct compiler *compiler, const struct statement *st)
+{
+    const struct port_set *ports;
+    struct policy_helper helper = {.kind = st->helper.kind, .proto = st->helper.proto};
+    if (!resolve_port_names(compiler, &st->helper.ports) ||
+        !resolve_ports(compiler, &st->helper.ports, helper.proto, &ports))
+        return false;
+    for (size_t i = 0; i < ports->count; i++) {
+        helper.ports = ports->ranges[i];
+        if (!add_helper(compiler, st, &helper))
+            return false;
+    }
     return true;
 }

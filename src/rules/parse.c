@@ -90,12 +90,6 @@ bool parse_expected(struct parser *parser, const char *what, const char *const *
     return false;
 }
 
-void parse_not_yet(struct parser *parser, struct place word)
-{
-    char quote[COMPLAINT_QUOTE];
-    parse_error(parser, word, "'%s' is not supported yet", complaint_quote(word, quote));
-}
-
 /* Looking at tokens. */
 
 bool parse_at_word(const struct parser *parser)
@@ -234,7 +228,7 @@ typedef bool parse_fn(struct parser *parser);
 static const struct verb {
     const char *word;
     enum statement_kind kind;
-    parse_fn *parse; /* NULL: not supported yet */
+    parse_fn *parse;
 } verbs[] = {
     {"zone", STATEMENT_ZONE, parse_zone},
     {"host", STATEMENT_HOST, parse_host},
@@ -251,7 +245,7 @@ static const struct verb {
     {"nat", STATEMENT_NAT, parse_nat},
     {"timeout", STATEMENT_TIMEOUT, parse_timeout},
     {"connections", STATEMENT_CONNECTIONS, parse_connections},
-    {"helper", STATEMENT_NONE, NULL},
+    {"helper", STATEMENT_HELPER, parse_helper},
     {"detect", STATEMENT_DETECT, parse_detect},
     {"knock", STATEMENT_KNOCK, parse_knock},
     {"expect", STATEMENT_EXPECT, parse_expect},
@@ -299,24 +293,19 @@ static void parse_statement(struct parser *parser)
 {
     struct statement *st = parser->statement;
     const struct verb *verb = parse_at_word(parser) ? verb_at(parser->token->place) : NULL;
-    bool known = verb != NULL;
-    if (!known)
+    if (verb == NULL)
         verb = unknown_verb(parser);
     if (verb == NULL)
         return;
 
-    struct place word = parse_take(parser);
+    parse_take(parser);
     st->kind = verb->kind;
     if (verb->kind == STATEMENT_RULE)
         st->rule.action = strcmp(verb->word, "allow") == 0  ? TG_STATEMENT_ALLOW
                           : strcmp(verb->word, "drop") == 0 ? TG_STATEMENT_DROP
                                                             : TG_STATEMENT_REJECT;
-    if (verb->parse != NULL) {
-        if (verb->parse(parser) && !parse_at_end(parser))
-            parse_expected(parser, "the end of the line", NULL);
-    } else if (known) {
-        parse_not_yet(parser, word);
-    }
+    if (verb->parse(parser) && !parse_at_end(parser))
+        parse_expected(parser, "the end of the line", NULL);
 }
 
 struct parser parse_begin(struct tree *tree, struct statement *statement, const struct token *tokens, bool muted)

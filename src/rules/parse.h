@@ -43,9 +43,6 @@ void parse_warning(struct parser *parser, struct place place, const char *format
  * => false */
 bool parse_expected(struct parser *parser, const char *what, const char *const *words);
 
-/* Say that a word of the language is understood, and does nothing yet. */
-void parse_not_yet(struct parser *parser, struct place word);
-
 /* Whether the next token is this word; a word of any kind. */
 bool parse_at(const struct parser *parser, const char *word);
 bool parse_at_word(const struct parser *parser);
@@ -132,6 +129,7 @@ bool parse_map(struct parser *parser);
 bool parse_nat(struct parser *parser);
 bool parse_timeout(struct parser *parser);
 bool parse_connections(struct parser *parser);
+bool parse_helper(struct parser *parser);
 bool parse_detect(struct parser *parser);
 bool parse_knock(struct parser *parser);
 bool parse_include(struct parser *parser);

@@ -1,6 +1,7 @@
-/* The settings of connections: timers, and the table that holds them. */
+/* The settings of connections: timers, the table that holds them, and what helpers read. */
 #include "rules/parse.h"
 
+#include "helper/helper.h"
 #include "rules/words.h"
 
 bool parse_timeout(struct parser *parser)
@@ -38,4 +39,38 @@ bool parse_connections(struct parser *parser)
         parse_error(parser, word, "'%s': there can be room for %d to %d connections", complaint_quote(word, quote),
                     CONNECTIONS_LEAST, CONNECTIONS_MOST);
     return true;
+}
+
+/* `on PROTO` */
+static bool helper_proto(struct parser *parser, struct helper_statement *helper)
+{
+    static const char *const on[] = {"on", NULL}, *const protos[] = {"tcp", "udp", NULL};
+    char quote[COMPLAINT_QUOTE];
+    if (!parse_accept(parser, "on"))
+        return parse_expected(parser, "'on', as in 'helper ftp on tcp port 21'", on);
+    struct place word = parser->token->place;
+    bool tcp = parse_accept(parser, "tcp");
+    if (!tcp && !parse_accept(parser, "udp"))
+        return parse_expected(parser, "'tcp' or 'udp'", protos);
+    helper->proto = tcp ? TG_PROTO_TCP : TG_PROTO_UDP;
+    if (!helper_reads((enum helper_kind)helper->kind, helper->proto))
+        parse_error(parser, word, "%s is not read over %s; write '%s'", words_helpers[helper->kind - 1],
+                    complaint_quote(word, quote), tcp ? "udp" : "tcp");
+    return true;
+}
+
+bool parse_helper(struct parser *parser)
+{
+    static const char *const port[] = {"port", NULL};
+    struct helper_statement *helper = &parser->statement->helper;
+    int kind = parse_at_word(parser) ? words_index(parser->token->place, words_helpers) : -1;
+    if (kind < 0)
+        return parse_expected(parser, "a helper: 'ftp', 'tftp', 'rtsp' or 'sip'", words_helpers);
+    parse_take(parser);
+    helper->kind = (uint8_t)(kind + 1);
+    if (!helper_proto(parser, helper))
+        return false;
+    if (!parse_accept(parser, "port"))
+        return parse_expected(parser, "'port' and where it is spoken, as in 'port 21'", port);
+    return parse_ports(parser, &helper->ports);
 }

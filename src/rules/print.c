@@ -218,6 +218,15 @@ static void connections(struct print *out, const struct connections_statement *c
     }
 }
 
+static void helper(struct print *out, const struct helper_statement *helper)
+{
+    print_word(out, "helper");
+    print_word(out, words_helpers[helper->kind - 1]);
+    print_word(out, "on ");
+    print_protocol(out, helper->proto);
+    print_port_option(out, &helper->ports);
+}
+
 static void detect(struct print *out, const struct detect_statement *detect)
 {
     print_word(out, "detect scan");
@@ -292,6 +301,7 @@ void print_statement(struct print *out, const struct statement *st)
         duration(out, words_timers[st->timeout.timer], &st->timeout.duration);
         break;
     case STATEMENT_CONNECTIONS: connections(out, &st->connections); break;
+    case STATEMENT_HELPER: helper(out, &st->helper); break;
     case STATEMENT_DETECT: detect(out, &st->detect); break;
     case STATEMENT_KNOCK: knock(out, st); break;
     case STATEMENT_EXPECT: expectation(out, st->tokens); break;

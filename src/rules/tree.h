@@ -105,6 +105,7 @@ enum statement_kind {
     STATEMENT_NAT,
     STATEMENT_TIMEOUT,
     STATEMENT_CONNECTIONS,
+    STATEMENT_HELPER,
     STATEMENT_DETECT,
     STATEMENT_KNOCK,
 };
@@ -226,6 +227,12 @@ struct connections_statement {
     uint32_t max; /* of `max`; 0: not said */
 };
 
+struct helper_statement {
+    uint8_t kind; /* enum helper_kind */
+    uint8_t proto;
+    struct port_list ports;
+};
+
 struct detect_statement {
     struct side from; /* without ports */
     uint32_t ports;
@@ -270,6 +277,7 @@ struct statement {
         struct nat_statement nat;
         struct timeout_statement timeout;
         struct connections_statement connections;
+        struct helper_statement helper;
         struct detect_statement detect;
         struct knock_statement knock;
         struct included_file *included;

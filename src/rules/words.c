@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "helper/helper.h"
 #include "policy/policy.h"
 #include "tidegate/packet.h"
 
@@ -31,6 +32,11 @@ const char *const words_behaviours[] = {
     [POLICY_ADDRESS_DEPENDENT] = "address-dependent",
     [POLICY_ADDRESS_AND_PORT_DEPENDENT] = "address-and-port-dependent",
     NULL,
+};
+
+const char *const words_helpers[] = {
+    [HELPER_FTP - 1] = "ftp", [HELPER_TFTP - 1] = "tftp", [HELPER_RTSP - 1] = "rtsp",
+    [HELPER_SIP - 1] = "sip", [HELPER_KINDS - 1] = NULL,
 };
 
 /* The numbers of words_protocols. */

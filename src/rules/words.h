@@ -26,6 +26,9 @@ extern const char *const words_protocols[];
 extern const char *const words_timers[];
 extern const char *const words_behaviours[];
 
+/* Names of helpers, the first that of HELPER_FTP and so on, up to a closing NULL. */
+extern const char *const words_helpers[];
+
 /* => the place of a word in such a list, or -1 */
 int words_index(struct place word, const char *const *words);
 

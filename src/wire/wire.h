@@ -86,6 +86,7 @@ enum {
     TCP_OPTION_NOP = 1,
     TCP_OPTION_MSS = 2,
     TCP_OPTION_SCALE = 3,
+    TCP_OPTION_SACK = 5,
 };
 
 /* UDP, RFC 768 (UDP-Lite, RFC 3828, has the coverage where UDP has the length) */

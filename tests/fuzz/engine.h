@@ -179,7 +179,7 @@ static inline enum tg_decoded judge(struct fuzzed *f, uint8_t *bytes, uint32_t l
     const struct tg_policy *at_hand = policy(f->loads - 1);
     enum tg_decoded decoded = decode_copy(bytes, len, wire_len, 0, &p);
     tg_engine_judge(f->engine, 0, &p, decoded, arrival, v);
-    f->judged++;
+    f->judged += !v->hold;
     MUST(v->action < TG_ACTIONS && v->reason < TG_REASON_NON_IP && v->state < TG_STATES);
     MUST(v->statement == TG_NO_STATEMENT || tg_policy_statement(at_hand, v->statement) != NULL);
     MUST((v->reason != TG_REASON_RULE && v->reason != TG_REASON_FORWARD) || v->statement != TG_NO_STATEMENT);
@@ -187,6 +187,7 @@ static inline enum tg_decoded judge(struct fuzzed *f, uint8_t *bytes, uint32_t l
     MUST((decoded == TG_MALFORMED) == (v->reason == TG_REASON_MALFORMED));
     MUST(v->action == TG_ACCEPT || v->translation == TG_TRANSLATE_NONE);
     MUST(v->translation != TG_TRANSLATE_HALF || arrival->half);
+    MUST(!v->hold || (arrival->can_hold && v->action == TG_DROP));
     MUST(!v->as_it_stands || arrival->may_be_copy);
     MUST(v->rewritten || v->translation == TG_TRANSLATE_NONE);
     if (!v->rewritten && len != 0)

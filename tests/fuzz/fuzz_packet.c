@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct tg_arrival arrival = {.zone_in = zones[how & ZONE],
                                      .half = how & HALF,
                                      .may_be_copy = how & COPY,
-                                     .find_zone = how & FIND};
+                                     .find_zone = how & FIND,
+                                     .can_hold = how & FIND};
         now += (uint64_t)data[1] * data[1] * TG_SECOND / 16; /* up to 68 minutes */
         arrival.now = now;
         if (b.len > size - 4)

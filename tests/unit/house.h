@@ -267,14 +267,16 @@ static inline const char *judge(struct house *h, uint8_t zone, const struct byte
     tg_engine_judge(h->engine, 0, &h->packet, decoded, &arrival, &h->verdict);
     tg_engine_counters(h->engine, &after);
     const struct tg_verdict *v = &h->verdict;
-    int n = snprintf(h->text, sizeof h->text, "%s %s%s", tg_action_name(v->action), tg_reason_name(v->reason),
-                     v->as_it_stands ? " as it stands" : "");
+    int n = snprintf(h->text, sizeof h->text, "%s%s %s%s", v->hold ? "hold " : "", tg_action_name(v->action),
+                     tg_reason_name(v->reason), v->as_it_stands ? " as it stands" : "");
     if (v->translation != TG_TRANSLATE_NONE)
         snprintf(h->text + n, sizeof h->text - (size_t)n, " -> %s", ends_of(h->bytes.at, h->bytes.len, looks));
     check_verdict(h, b, were_right);
-    CHECK_EQUAL(h->text, after.packets, before.packets + 1);
-    CHECK_EQUAL(h->text, after.bytes, before.bytes + b->len);
-    CHECK_EQUAL(h->text, after.verdicts[v->action][v->reason], before.verdicts[v->action][v->reason] + 1);
+    CHECK(h->text, !v->hold || arrival.can_hold);
+    uint32_t counted = v->hold ? 0 : 1;
+    CHECK_EQUAL(h->text, after.packets, before.packets + counted);
+    CHECK_EQUAL(h->text, after.bytes, before.bytes + counted * b->len);
+    CHECK_EQUAL(h->text, after.verdicts[v->action][v->reason], before.verdicts[v->action][v->reason] + counted);
     return h->text;
 }
 

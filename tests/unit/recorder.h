@@ -286,6 +286,14 @@ int policy_add_detect(struct tg_policy *policy, const struct policy_detect *dete
     return 0;
 }
 
+int policy_add_helper(struct tg_policy *policy, const struct policy_helper *helper)
+{
+    static const char *const kinds[HELPER_KINDS] = {"none", "ftp", "tftp", "rtsp", "sip"};
+    record(policy, "helper %s, proto %u port %u-%u\n", kinds[helper->kind], helper->proto, helper->ports.first,
+           helper->ports.last);
+    return 0;
+}
+
 int policy_add_knock(struct tg_policy *policy, const struct policy_knock *knock, uint32_t *number)
 {
     *number = (uint32_t)policy->knock_count++;

@@ -14,12 +14,12 @@ enum { WORKERS = 4, SHARED = 48, ROUNDS = 12000, TOGETHER = 50, LOADS = 150, ROO
 struct world {
     struct house *house;
     pthread_barrier_t together;
-    _Atomic uint64_t clock;
+    _Atomic uint32_t clock;           /* milliseconds since START; a 32-bit machine has no 64-bit atomics */
     _Atomic uint32_t outside[SHARED]; /* the port that each connection leaves with, plus 1; 0: not begun */
     _Atomic uint32_t hairpin[SHARED];
     _Atomic unsigned running;
     _Atomic int failed_at;
-    _Atomic uint64_t judged, refused;
+    _Atomic uint32_t judged, refused;
 };
 
 struct worker_thread {
@@ -36,6 +36,12 @@ struct worker_thread {
         if (!(condition))                                                                                              \
             atomic_compare_exchange_strong(&(w)->failed_at, &none_, __LINE__);                                         \
     } while (0)
+
+/* => the time, which then passes by so many milliseconds for all */
+static uint64_t tick(struct world *w, uint32_t milliseconds)
+{
+    return START + atomic_fetch_add(&w->clock, milliseconds) * MILLISECOND;
+}
 
 static void judge_one(struct worker_thread *t, uint8_t zone, struct bytes *b, struct tg_verdict *verdict, bool half)
 {
@@ -144,7 +150,7 @@ static void *work(void *context)
         unsigned n = random32(&t->seed) % SHARED;
         if (round % TOGETHER == 0)
             pthread_barrier_wait(&t->world->together);
-        t->now = atomic_fetch_add(&t->world->clock, 25 * MILLISECOND) + random32(&t->seed) % 100 * MILLISECOND;
+        t->now = tick(t->world, 25) + random32(&t->seed) % 100 * MILLISECOND;
         switch (random32(&t->seed) % 8) {
         case 0: complain(t, n); break;
         case 1: flood(t); break;
@@ -201,7 +207,6 @@ TEST(workers_while_rules_are_loaded)
     memset(&world, 0, sizeof world);
     world.house = &h;
     atomic_store(&world.running, WORKERS);
-    atomic_store(&world.clock, START);
     assert_int_equal(pthread_barrier_init(&world.together, NULL, WORKERS), 0);
     struct worker_thread threads[WORKERS], first = {.world = &world, .seed = 99, .now = START};
     pthread_t watcher;
@@ -282,7 +287,7 @@ static void *come_and_go(void *context)
     for (int round = 0; round < 4000; round++) {
         if (round % TOGETHER == 0)
             pthread_barrier_wait(&t->world->together);
-        t->now = atomic_fetch_add(&t->world->clock, 50 * MILLISECOND) + random32(&t->seed) % 100 * MILLISECOND;
+        t->now = tick(t->world, 50) + random32(&t->seed) % 100 * MILLISECOND;
         char ends[80];
         struct tg_verdict verdict;
         uint32_t r = random32(&t->seed);
@@ -315,7 +320,6 @@ TEST(nothing_is_counted_that_is_gone)
     memset(&world, 0, sizeof world);
     world.house = &h;
     atomic_store(&world.running, WORKERS);
-    atomic_store(&world.clock, START);
     assert_int_equal(pthread_barrier_init(&world.together, NULL, WORKERS), 0);
     struct worker_thread threads[WORKERS];
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -329,7 +333,7 @@ TEST(nothing_is_counted_that_is_gone)
     pthread_barrier_destroy(&world.together);
     assert_int_equal(atomic_load(&world.failed_at), 0);
 
-    struct worker_thread alone = {.world = &world, .seed = 1, .now = atomic_load(&world.clock) + 200 * TG_SECOND};
+    struct worker_thread alone = {.world = &world, .seed = 1, .now = tick(&world, 0) + 200 * TG_SECOND};
     unsigned let_in[4] = {0};
     must(tg_engine_load(h.engine, policies[1], h.network));
     for (unsigned i = 0; i < 4; i++) { /* what is over goes */

@@ -274,8 +274,11 @@ TEST(hairpins_do_not_fill_the_table)
         CHECK("hairpins", h.verdict.action == TG_ACCEPT || h.verdict.reason == TG_REASON_LIMIT);
     }
     assert_true(taken >= ROOM / 4 && taken < ROOM / 2);
-    for (unsigned n = 0; n < ROOM - taken; n++) {
-        struct bytes b = nth(n, false);
+    for (unsigned n = 0; n < ROOM - taken;
+         n++) { /* of as many devices as it takes, that none has more than its share */
+        char ends[80];
+        snprintf(ends, sizeof ends, "192.168.1.%u:%u > 198.51.100.1:80", 100 + n % 50, 2000 + n);
+        struct bytes b = udp(ends, 4);
         judge(&h, LAN, &b);
         CHECK_EQUAL("all others", h.verdict.action, TG_ACCEPT);
     }

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "connection/mapping.h"
+#include "connection/table.h"
 #include "packets.h"
 
 static const uint64_t secret[4] = {5, 6, 7, 8};
@@ -14,10 +15,13 @@ struct taken {
     uint32_t first, last;
 };
 
-static bool is_taken(void *context, uint16_t port)
+static uint32_t is_taken(void *context, uint32_t word)
 {
     const struct taken *t = context;
-    return t->first <= port && port <= t->last;
+    uint32_t bits = 0;
+    for (uint32_t port = word * 32; port < word * 32 + 32; port++)
+        bits |= (uint32_t)(t->first <= port && port <= t->last) << port % 32;
+    return bits;
 }
 
 static void must_be_zero(int error)
@@ -33,6 +37,8 @@ static uint32_t use(struct mapping_table *table, uint32_t inside, uint16_t port,
     struct mapping_key key = {.inside = INSIDE + inside, .outside = OUTSIDE, .port = port, .proto = UDP};
     return mapping_use(table, &key, &any_port, got);
 }
+
+static const uint64_t whole_rest = CONN_SECONDS(MAPPING_REST);
 
 TEST(a_free_port_is_kept)
 {
@@ -63,6 +69,7 @@ TEST(one_inside_is_one_outside_as_long_as_it_is_used)
     assert_int_equal(got, first);
     mapping_release(table, number);
     mapping_release(table, number);
+    mapping_set_time(table, whole_rest);
     use(table, 3, first, &got); /* now it is anybody's */
     assert_int_equal(got, first);
     mapping_table_free(table);
@@ -127,6 +134,7 @@ TEST(a_range_is_used_up)
     assert_int_equal(use(table, inside, 80, &got), MAPPING_NONE);
     assert_int_not_equal(use(table, inside, 5000, &got), MAPPING_NONE); /* the other range is not touched */
     mapping_release(table, numbers[500]);
+    mapping_set_time(table, whole_rest);
     assert_int_not_equal(use(table, inside, 80, &got), MAPPING_NONE);
     mapping_table_free(table);
 }
@@ -277,6 +285,7 @@ TEST(who_shares_a_port)
         /* and nothing of them is left when they end */
         mapping_release(table, number[0]);
         mapping_release(table, number[1]);
+        mapping_set_time(table, whole_rest);
         struct mapping_key key = {.inside = INSIDE + 9, .outside = OUTSIDE, .port = 5000, .proto = UDP};
         mapping_use(table, &key, &any_port, &got[0]);
         CHECK_EQUAL(rows[i].name, got[0], 5000);
@@ -331,6 +340,7 @@ TEST(random_remotes_against_the_rule)
     for (uint32_t k = 0; k < KEYS; k++)
         while (model[k].uses-- > 0)
             mapping_release(table, model[k].number);
+    mapping_set_time(table, whole_rest);
     for (uint32_t k = 0; k < 1024; k++) { /* nothing is left */
         uint16_t got;
         assert_int_not_equal(use(table, k, (uint16_t)(1100 + k), &got), MAPPING_NONE);
@@ -439,6 +449,81 @@ TEST(random_numbers_stay_below_their_bound)
     mapping_table_free(table);
 }
 
+/* RFC 6888 REQ-8: a freed port is nobody else's for two minutes; its own inside gets it back at once. */
+TEST(a_freed_port_rests)
+{
+    struct mapping_table *table = mapping_table_new(64, secret);
+    uint16_t got;
+    mapping_set_time(table, 1000);
+    mapping_release(table, use(table, 1, 5000, &got));
+    assert_false(lets_in(table, REMOTE, false));
+    mapping_set_time(table, 1000 + whole_rest - 1);
+    use(table, 2, 5000, &got);
+    assert_int_not_equal(got, 5000);
+    use(table, 1, 5000, &got);
+    assert_int_equal(got, 5000);
+    assert_true(lets_in(table, REMOTE, false));
+    mapping_set_time(table, 1000 + 2 * whole_rest); /* it is in use, and ends no more */
+    assert_true(lets_in(table, REMOTE, false));
+    mapping_table_free(table);
+}
+
+TEST(what_was_cancelled_need_not_rest)
+{
+    struct mapping_table *table = mapping_table_new(64, secret);
+    uint16_t got;
+    mapping_cancel(table, use(table, 1, 5000, &got));
+    uint32_t number = use(table, 2, 5000, &got);
+    assert_int_equal(got, 5000);
+    use(table, 2, 5000, &got);
+    mapping_cancel(table, number); /* it was not made for this one alone */
+    mapping_release(table, number);
+    use(table, 3, 5000, &got);
+    assert_int_not_equal(got, 5000);
+    mapping_table_free(table);
+}
+
+/* Those that rest take nobody's room: the one that has rested longest goes first. */
+TEST(who_rests_makes_room)
+{
+    enum { ROOM = 4 };
+    struct mapping_table *table = mapping_table_new(ROOM, secret);
+    uint16_t got;
+    for (uint32_t i = 0; i < ROOM; i++) {
+        mapping_set_time(table, i);
+        mapping_release(table, use(table, i, (uint16_t)(2000 + i), &got));
+    }
+    assert_int_not_equal(use(table, 9, 3000, &got), MAPPING_NONE);
+    use(table, 8, 2001, &got); /* rests still, as there is room for both no more: the second oldest goes for it */
+    assert_int_not_equal(got, 2001);
+    use(table, 7, 2000, &got);
+    assert_int_equal(got, 2000); /* the oldest was the first to go */
+    mapping_table_free(table);
+}
+
+/* RFC 6888 REQ-4: where ports are short, who has an eighth of them gets no more; others do. */
+TEST(one_inside_has_its_share)
+{
+    struct mapping_table *table = mapping_table_new(4096, secret);
+    struct mapping_choice choice = {2000, 2999, MAPPING_KEEP_WITHIN, NULL, NULL};
+    struct mapping_key key = {.inside = INSIDE + 1, .outside = OUTSIDE, .proto = UDP};
+    uint32_t count = 0;
+    uint16_t got;
+    for (key.port = 2000; key.port < 3000 && mapping_use(table, &key, &choice, &got) != MAPPING_NONE; key.port++)
+        count++;
+    assert_int_equal(count, 501); /* one more than half, alone */
+    key.inside++;
+    for (count = 0; count < 125; count++, key.port++)
+        assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    assert_int_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    key.inside++;
+    assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    key.proto = 6; /* each protocol has its own */
+    key.inside = INSIDE + 1;
+    assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    mapping_table_free(table);
+}
+
 /* Uses and releases in any order, against a plain list. */
 TEST(random_changes_against_a_plain_list)
 {
@@ -500,6 +585,10 @@ int main(void)
         cmocka_unit_test(pairs),
         cmocka_unit_test(ports_are_not_counted_up),
         cmocka_unit_test(random_numbers_stay_below_their_bound),
+        cmocka_unit_test(a_freed_port_rests),
+        cmocka_unit_test(what_was_cancelled_need_not_rest),
+        cmocka_unit_test(who_rests_makes_room),
+        cmocka_unit_test(one_inside_has_its_share),
         cmocka_unit_test(random_changes_against_a_plain_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

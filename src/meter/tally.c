@@ -1,0 +1,83 @@
+#include "meter/tally.h"
+
+#include <stdlib.h>
+
+#include "connection/hash.h"
+
+enum { ROWS = 2, LEAST_WIDTH = 1024 };
+
+struct tally {
+    struct hash_key keys[ROWS];
+    uint32_t width; /* a power of two */
+    uint32_t *counters;
+};
+
+static uint32_t width_for(uint32_t most)
+{
+    uint32_t width = LEAST_WIDTH;
+    while (width < most / 2)
+        width *= 2;
+    return width;
+}
+
+size_t tally_size(uint32_t most)
+{
+    return sizeof(struct tally) + (size_t)ROWS * width_for(most) * sizeof(uint32_t);
+}
+
+struct tally *tally_new(uint32_t most, const uint64_t secret[4])
+{
+    struct tally *tally = calloc(1, sizeof *tally);
+    if (tally == NULL)
+        return NULL;
+    tally->width = width_for(most);
+    tally->counters = calloc((size_t)ROWS * tally->width, sizeof *tally->counters);
+    if (tally->counters == NULL) {
+        tally_free(tally);
+        return NULL;
+    }
+    for (uint64_t row = 0; row < ROWS; row++) { /* numbers that no other table draws from the same secret */
+        const uint64_t own[4] = {secret[1] + row, secret[2], secret[3], ~secret[0]};
+        hash_key_init(&tally->keys[row], own);
+    }
+    return tally;
+}
+
+void tally_free(struct tally *tally)
+{
+    if (tally == NULL)
+        return;
+    free(tally->counters);
+    free(tally);
+}
+
+static uint32_t place_of(const struct tally *tally, unsigned row, const struct tally_key *key)
+{
+    const struct hash_key *hash = &tally->keys[row];
+    uint64_t sum = hash->k[0] + hash_pair(hash, 1, key->sort[0], key->sort[1]);
+    sum += hash_pair(hash, 3, (uint32_t)key->addr.lo, (uint32_t)(key->addr.lo >> 32));
+    sum += hash_pair(hash, 5, (uint32_t)key->addr.hi, (uint32_t)(key->addr.hi >> 32));
+    return row * tally->width + ((uint32_t)(sum >> 32) & (tally->width - 1));
+}
+
+void tally_add(struct tally *tally, const struct tally_key *key)
+{
+    for (unsigned row = 0; row < ROWS; row++)
+        tally->counters[place_of(tally, row, key)]++;
+}
+
+void tally_take(struct tally *tally, const struct tally_key *key)
+{
+    for (unsigned row = 0; row < ROWS; row++)
+        tally->counters[place_of(tally, row, key)]--;
+}
+
+uint32_t tally_count(const struct tally *tally, const struct tally_key *key)
+{
+    uint32_t count = UINT32_MAX;
+    for (unsigned row = 0; row < ROWS; row++) {
+        uint32_t counter = tally->counters[place_of(tally, row, key)];
+        count = counter < count ? counter : count;
+    }
+    return count;
+}
