@@ -3,7 +3,7 @@
 #   make            build/tidegate
 #   make demo       install what is missing, build, and watch a camera behind a forward at work, in namespaces
 #   make test       install what is missing, then every test; TEST="unit rules" runs some (tests/run --help)
-#   make bench      measure; writes nothing but what it prints
+#   make bench      measure; writes nothing but what it prints; bench-classify a part of it (tools/bench --help)
 #   make install    to DESTDIR, under PREFIX
 #
 # Knobs: CC CFLAGS LDFLAGS PREFIX DESTDIR V=1, BUILD=dir, SANITIZE=address,undefined, WITH_PCAP=no (a router needs no
@@ -28,7 +28,7 @@ ldflags   += -fsanitize=$(SANITIZE)
 endif
 
 # The engine knows no I/O and links only libc; the rules language too. Drivers have the libraries.
-engine    := $(wildcard src/wire/*.c src/packet/*.c src/fragment/*.c src/meter/*.c src/watch/*.c src/network/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
+engine    := $(wildcard src/wire/*.c src/packet/*.c src/fragment/*.c src/meter/*.c src/watch/*.c src/network/*.c src/classify/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
              src/helper/*.c src/engine/*.c src/probe/*.c src/rules/*.c src/analysis/*.c)
 drivers   := $(wildcard src/report/*.c src/import/*.c src/live/*.c src/cli/*.c)
 libs      := -lnetfilter_queue -lnfnetlink -lmnl -ljson-c
@@ -75,6 +75,12 @@ test: setup
 bench: setup
 	@$(MAKE) --no-print-directory all
 	@tools/bench $(BUILD)/tidegate
+
+# One part of it, with the peers that it can be measured beside.
+bench-%: setup
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
+	@tools/bench $(BUILD)/tidegate $*
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

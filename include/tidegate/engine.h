@@ -35,16 +35,17 @@ struct tg_engine_config {
     uint32_t connections;           /* room for so many; 0 for what the policy says, 16384 if it says nothing */
     unsigned workers;               /* 1 … 64 */
     uint64_t secret[4];             /* keys the hash and chooses ports: random live, fixed where runs must repeat */
-    const struct tg_policy *policy; /* for tg_engine_size(): what will be loaded; NULL: not known */
+    const struct tg_policy *policy; /* for tg_engine_size(): what will be loaded, sealed; NULL: not known */
 };
 
 /* => an engine, or NULL with errno: EINVAL, ENOMEM. All memory that it will ever use is taken here, but for what a
- *    policy has it count and remember (hits; rates, scanners, knocks; whom mappings speak to), which tg_engine_load()
- *    takes with each policy */
+ *    policy has it count and remember (hits; rates, scanners, knocks; whom mappings speak to, what helpers announce),
+ *    which tg_engine_load() takes with each policy */
 struct tg_engine *tg_engine_new(const struct tg_engine_config *config);
 void tg_engine_free(struct tg_engine *engine);
 
-/* Bytes of memory that an engine with this configuration takes, with what its policy has it count and remember. */
+/* Bytes of memory that an engine with this configuration takes, with what its policy has it count and remember. While
+ * tg_engine_load() puts another policy in its place it has what both count. */
 size_t tg_engine_size(const struct tg_engine_config *config);
 
 /* Judge by this policy and this view from now on. Both must be sealed and stay until a later load has returned; the
@@ -78,6 +79,18 @@ struct tg_arrival {
  * Before the first tg_engine_load() every packet is dropped. */
 void tg_engine_judge(struct tg_engine *engine, unsigned worker, struct tg_packet *packet, enum tg_decoded decoded,
                      const struct tg_arrival *arrival, struct tg_verdict *verdict);
+
+/* A packet among several that are judged at once. */
+struct tg_job {
+    struct tg_packet *packet;
+    enum tg_decoded decoded;
+    const struct tg_arrival *arrival;
+    struct tg_verdict *verdict;
+};
+
+/* The same for several packets, one after the other; cheaper a packet, as what is known of their connections is brought
+ * near all at once, before it is looked at. No load comes between them. */
+void tg_engine_judge_all(struct tg_engine *engine, unsigned worker, const struct tg_job *jobs, size_t count);
 
 /* The second half of a translation that tg_engine_judge() left half done (TG_TRANSLATE_HALF): finds the connection, or
  * for a fragment other than the first the datagram, by what the packet, decoded again, looks like now, and rewrites its

@@ -85,4 +85,9 @@ bool tg_network_is_spoofed(const struct tg_network *network, uint8_t zone, uint8
  * => the i-th, or NULL past the last */
 const struct tg_prefix *tg_network_address(const struct tg_network *network, size_t i, uint8_t *zone);
 
+/* Whether the i-th of them lies in the network of an address that the router has on another zone (RFC 4787 REQ-7: as
+ * when another router's network outside is numbered as that inside): nobody can tell then where who is in both is.
+ * => true with *other, that zone */
+bool tg_network_clashes(const struct tg_network *network, size_t i, uint8_t *other);
+
 #endif

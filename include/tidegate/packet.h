@@ -21,6 +21,7 @@ enum {
     TG_PROTO_IGMP = 2,
     TG_PROTO_TCP = 6,
     TG_PROTO_UDP = 17,
+    TG_PROTO_DCCP = 33,
     TG_PROTO_GRE = 47,
     TG_PROTO_ESP = 50,
     TG_PROTO_AH = 51,
@@ -67,7 +68,7 @@ static inline bool tg_tuple_equal(const struct tg_tuple *a, const struct tg_tupl
 enum tg_transport {
     TG_TRANSPORT_OTHER, /* a protocol followed by its addresses alone */
     TG_TRANSPORT_TCP,   /* `tcp` is filled */
-    TG_TRANSPORT_PORTS, /* UDP, UDP-Lite, SCTP: ports and nothing more that the engine follows */
+    TG_TRANSPORT_PORTS, /* UDP, UDP-Lite, SCTP (`sctp` is filled), DCCP (`dccp`): ports */
     TG_TRANSPORT_QUERY, /* ICMP or ICMPv6 question or answer with an identifier; `icmp` is filled */
     TG_TRANSPORT_ERROR, /* ICMP or ICMPv6 error; `icmp` is filled, and `quote` where the quoted packet could be read */
     TG_TRANSPORT_NOTICE, /* any other ICMP or ICMPv6 (neighbour discovery, …), IGMP: no connection, each judged alone */
@@ -112,8 +113,22 @@ struct tg_packet {
         uint8_t type, code;
         bool is_answer; /* of a query */
     } icmp;
-    struct tg_layout quote; /* of an ICMP error */
+    struct {
+        uint32_t tag;      /* verification tag */
+        uint32_t initiate; /* that an INIT or INIT ACK names its sender with */
+        uint16_t chunks;   /* bit n: a chunk of type n is there */
+        bool is_reflected; /* ABORT or SHUTDOWN COMPLETE with its sender's own tag */
+    } sctp;
+    struct {
+        uint64_t seq, ack; /* 48 bits, or 24 if is_short */
+        uint8_t type;
+        bool is_short, has_ack;
+    } dccp;
+    struct tg_addr final;   /* the destination that checksums are of: another than outer.tuple.dst where an IPv6 routing
+                               header has hops to go */
+    bool is_final_hidden;   /* it does so in a way that is not known here: nobody on the way can check anything */
     bool quoted;            /* `quote` is filled: it reached as far as the ports or the identifier */
+    struct tg_layout quote; /* of an ICMP error; not touched for anything else */
 };
 
 enum tg_decoded {
@@ -131,9 +146,11 @@ enum {
  * cut off is not held against the packet, as long as its headers are there.
  *
  * IPv4: RFC 791, 1812 5.2.2; IPv6: RFC 8200 (extension headers in any order, as many as 8; a routing header of type 0
- * with hops left is refused, RFC 5095; an atomic fragment is no fragment, RFC 6946); a first fragment has all headers
- * as far as ports or type, TCP's with its options (RFC 1858, 7112), no fragment is empty or ends behind 65535; TCP: RFC
- * 9293; UDP: RFC 768; ICMP: RFC 792, 4443, errors that quote past IP options and extension headers.
+ * is refused, RFC 5095, RFC 6092 REC-4; with hops left in another the packet is one to who is next; an atomic fragment
+ * is no fragment, RFC 6946); a first fragment has all headers as far as ports or type, TCP's with its options (RFC
+ * 1858, 7112), no fragment is empty or ends behind 65535; TCP: RFC 9293; UDP: RFC 768; SCTP: RFC 9260, chunks that end
+ * behind the packet, tags that are zero and must not be or the other way round, and company that an INIT must not have
+ * are refused; DCCP: RFC 4340; ICMP: RFC 792, 4443, errors that quote past IP options and extension headers.
  * => TG_DECODED, or TG_MALFORMED: then `outer.tuple` holds what had been read until then (family 0 if nothing) */
 enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags);
 
@@ -143,12 +160,12 @@ bool tg_packet_same_datagram(const struct tg_packet *a, const struct tg_packet *
 /* The name of a protocol as reports write it ("tcp"), or NULL if it has none here. */
 const char *tg_proto_name(uint8_t proto);
 
-/* Whether a packet of `proto` has ports (tcp, udp, udplite, sctp). */
+/* Whether a packet of `proto` has ports (tcp, udp, udplite, sctp, dccp). */
 bool tg_proto_has_ports(uint8_t proto);
 
 /* Compute the transport checksum anew from the packet's bytes as they are now, whatever the field holds: for packets
  * whose checksum was left to the hardware (NFQA_SKB_CSUMNOTREADY), after they have been translated. Needs all bytes of
- * the packet; TCP and UDP alone are touched. */
+ * the packet; TCP, UDP and SCTP alone are touched. */
 void tg_packet_fill_checksum(struct tg_packet *packet);
 
 #endif

@@ -304,7 +304,8 @@ bool space_is_empty(const struct space_region *region)
 
 static void bound_kind(const struct policy_rule *rule, struct space_region *region)
 {
-    static const uint8_t with_ports[] = {TG_PROTO_TCP, TG_PROTO_UDP, TG_PROTO_SCTP, TG_PROTO_UDPLITE};
+    static const uint8_t with_ports[SPACE_PORTED] = {TG_PROTO_TCP, TG_PROTO_UDP, TG_PROTO_DCCP, TG_PROTO_SCTP,
+                                                     TG_PROTO_UDPLITE}; /* in order */
     bool has_ports = rule->sport != POLICY_NONE || rule->dport != POLICY_NONE;
     if (!rule->any_proto) {
         uint32_t first = (uint32_t)rule->proto << 16, last = first | 0xffff;
@@ -316,10 +317,10 @@ static void bound_kind(const struct policy_rule *rule, struct space_region *regi
         if (has_ports && !tg_proto_has_ports(rule->proto))
             region->region.in[SPACE_KIND].count = 0;
     } else if (has_ports) {
-        for (unsigned i = 0; i < 4; i++)
+        for (unsigned i = 0; i < SPACE_PORTED; i++)
             region->own[SPACE_KIND][i] =
                 (struct span){(uint32_t)with_ports[i] << 16, (uint32_t)with_ports[i] << 16 | 0xffff};
-        region->region.in[SPACE_KIND] = (struct spans){region->own[SPACE_KIND], 4};
+        region->region.in[SPACE_KIND] = (struct spans){region->own[SPACE_KIND], SPACE_PORTED};
     }
 }
 

@@ -60,10 +60,12 @@ int space_new(uint8_t family, const struct tg_policy *const *policies, unsigned 
               struct space **space);
 void space_free(struct space *space);
 
+enum { SPACE_PORTED = 5 }; /* protocols that have ports */
+
 /* A region, with room for spans that belong to no set. It points into itself: not to be copied. */
 struct space_region {
     struct region region;
-    struct span own[SPACE_FIELDS][4];
+    struct span own[SPACE_FIELDS][SPACE_PORTED];
     bool vague; /* the rule fits only some of the region, which is not known */
 };
 

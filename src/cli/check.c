@@ -40,7 +40,7 @@ static void measure(struct findings *f)
 {
     enum { DEFAULT_ROOM = 16384 };
     uint32_t room = tg_policy_connections(f->policy);
-    const struct tg_engine_config config = {.connections = room, .workers = 1};
+    const struct tg_engine_config config = {.connections = room, .workers = 1, .policy = f->policy};
     for (uint32_t i = 0; i < tg_policy_statement_count(f->policy); i++)
         f->kinds[tg_policy_statement(f->policy, i)->kind]++;
     f->memory.room = room == 0 ? DEFAULT_ROOM : room;
@@ -49,6 +49,7 @@ static void measure(struct findings *f)
     const struct policy_needs needs = policy_needs(f->policy);
     if (needs.limits + needs.max + needs.detects + needs.knocks > 0)
         f->memory.limits = meter_size(f->policy, f->memory.room) + watch_size(f->policy);
+    f->memory.connections -= f->memory.limits; /* told by itself */
 }
 
 /* In words. */

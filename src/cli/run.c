@@ -57,9 +57,10 @@ static int read_options(int argc, char **argv, struct live_config *config)
         default: return cli_usage(argv[0], "no such option: %s", argv[optind - 1]);
         }
     }
-    if (config->queue + LIVE_QUEUES * config->workers > QUEUE_NUMBERS)
-        return cli_usage(argv[0], "%u workers take %u queues, and queue numbers end at %d", config->workers,
-                         LIVE_QUEUES * config->workers, QUEUE_NUMBERS - 1);
+    unsigned queues = LIVE_QUEUES * config->workers + LIVE_QUEUES_BESIDES;
+    if (config->queue + queues > QUEUE_NUMBERS)
+        return cli_usage(argv[0], "%u workers take %u queues, and queue numbers end at %d", config->workers, queues,
+                         QUEUE_NUMBERS - 1);
     if (argc - optind != 1)
         return cli_usage(argv[0], argc == optind ? "no rules file is named" : "one rules file is enough");
     return CLI_OK;

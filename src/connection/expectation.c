@@ -219,6 +219,12 @@ uint32_t expectation_add(struct expectation_table *table, const struct expectati
     return number;
 }
 
+void expectation_remove(struct expectation_table *table, uint32_t number, uint32_t assisted)
+{
+    if (table->expectations[number].assisted == assisted)
+        remove_expectation(table, number);
+}
+
 void expectation_renew(struct expectation_table *table, uint32_t number, uint32_t tick)
 {
     table->expectations[number].deadline = tick + CONN_SECONDS(EXPECTATION_SECONDS);

@@ -27,19 +27,14 @@
 #define EXPECTATION_EACH    16
 #define EXPECTATION_SECONDS 180
 
-/* Messages that were written anew, so that they are again if they are sent again. */
-#define ASSISTED_WRITTEN 4
-
 /* What is known of the text of one direction. */
 struct assisted_side {
-    struct sequence_shift shift;
-    uint32_t next;      /* the sequence number at which the next message begins */
-    bool is_reading;    /* `next` is known: the stream has been seen from its beginning */
-    bool has_greeted;   /* it has begun as the helper's protocol does */
-    uint8_t written_at; /* the place that is overwritten next */
-    struct assisted_text {
-        uint32_t at, len; /* the sequence number of its first byte; 0 bytes: no text */
-    } written[ASSISTED_WRITTEN];
+    struct sequence_shift shift; /* and what was written anew */
+    uint32_t first;              /* the sequence number of its first byte */
+    uint32_t next;               /* of the first one that has not been read */
+    bool is_cut;                 /* and that stands in the middle of a message, or of nobody knows what */
+    bool is_reading;             /* the stream has been seen from its beginning */
+    bool has_greeted;            /* it has begun as the helper's protocol does */
 };
 
 struct assisted {
@@ -59,6 +54,7 @@ struct assisted {
 struct expectation {
     struct tg_tuple tuple; /* as it will come in, from any port: sport is 0 */
     struct tg_addr inside; /* where it goes: address and port of who announced it */
+    struct tg_addr source; /* whom that takes it to come from: the other side, as he knows it */
     uint16_t port;
     bool once, is_taken;
     uint8_t by;        /* enum conn_direction: of the control connection's two sides, who announced it */
@@ -106,6 +102,9 @@ uint32_t expectation_outside(struct expectation_table *table, uint32_t assisted,
 /* Add one: all of `wanted` counts but the links and the deadline. Its mapping is the table's from now on.
  * => its number, or EXPECTATION_NONE: another connection expects the same, or there is no room */
 uint32_t expectation_add(struct expectation_table *table, const struct expectation *wanted, uint32_t tick);
+
+/* Take one out again; if it is that of `assisted` still. */
+void expectation_remove(struct expectation_table *table, uint32_t number, uint32_t assisted);
 
 /* It has been announced again: its time begins anew, and another connection may come. */
 void expectation_renew(struct expectation_table *table, uint32_t number, uint32_t tick);

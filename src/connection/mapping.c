@@ -22,6 +22,7 @@ struct mapping {
     struct mapping_key key; /* of a peer: that of its mapping, with the remote */
     uint16_t port;          /* outside */
     bool is_peer;
+    bool is_joint;         /* no mapping, but a use of two: `next_inside` and `next_outside` are those */
     bool is_fresh;         /* no connection but the one that it was made for has used it */
     uint32_t uses;         /* 0: it rests, or the place is free */
     uint32_t next_inside;  /* in the chain of its inside key; of the free list while free */
@@ -300,11 +301,12 @@ static struct tally_key share_key(const struct mapping_key *key)
     return (struct tally_key){.addr = tg_ipv4(key->inside), .sort = {key->outside, key->proto}};
 }
 
-/* Whether an inside has its share of the ports to choose from, where shares count. The router speaks for all. */
+/* Whether an inside has its share of the ports to choose from, where shares count. The router speaks for all, and who
+ * has the outside address to himself shares with nobody. */
 static bool has_share(const struct search *s)
 {
     const struct mapping_key *key = s->key;
-    if (s->map == NULL || level_of(key) != LEVEL_ALL || key->inside == key->outside)
+    if (s->map == NULL || level_of(key) != LEVEL_ALL || key->inside == key->outside || s->choice->is_sole)
         return false;
     uint32_t count = (uint32_t)s->choice->last - s->choice->first + 1;
     uint32_t share = count / SHARE > SHARE_LEAST ? count / SHARE : SHARE_LEAST;
@@ -516,6 +518,15 @@ uint32_t mapping_note_peer(struct mapping_table *table, uint32_t number, uint32_
     return peer;
 }
 
+uint32_t mapping_join(struct mapping_table *table, uint32_t first, uint32_t second)
+{
+    uint32_t joint = take(table);
+    if (joint != MAPPING_NONE)
+        table->mappings[joint] =
+            (struct mapping){.is_joint = true, .uses = 1, .next_inside = second, .next_outside = first};
+    return joint;
+}
+
 void mapping_hold(struct mapping_table *table, uint32_t number)
 {
     table->mappings[number].uses++;
@@ -527,11 +538,14 @@ static uint32_t let_go(struct mapping_table *table, uint32_t number)
     struct mapping *m = &table->mappings[number];
     if (--m->uses != 0)
         return MAPPING_NONE;
-    if (!m->is_peer)
+    if (!m->is_peer && !m->is_joint)
         return number;
-    uint32_t used = m->next_outside;
-    unlink_inside(table, number);
+    uint32_t used = m->next_outside, other = m->is_joint ? m->next_inside : MAPPING_NONE;
+    if (m->is_peer)
+        unlink_inside(table, number);
     give_back(table, number);
+    if (other != MAPPING_NONE)
+        mapping_release(table, other);
     return let_go(table, used);
 }
 

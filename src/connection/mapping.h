@@ -60,6 +60,7 @@ struct mapping_choice {
     enum mapping_keep keep;
     mapping_taken_fn *taken; /* NULL: none is */
     void *context;
+    bool is_sole; /* the inside has the outside address to itself: nobody else wants a share of its ports */
 };
 
 size_t mapping_table_size(uint32_t room);
@@ -92,6 +93,10 @@ uint32_t mapping_note_peer(struct mapping_table *table, uint32_t number, uint32_
  * => its number with *key, or MAPPING_NONE */
 uint32_t mapping_find(struct mapping_table *table, uint32_t outside, uint16_t port, uint8_t proto, uint32_t remote,
                       bool only_peers, struct mapping_key *key);
+
+/* A connection uses two mappings: of both of its ends, which are inside. One use of each is put together.
+ * => the number that is to be released in the place of both; or MAPPING_NONE without room: nothing has changed */
+uint32_t mapping_join(struct mapping_table *table, uint32_t first, uint32_t second);
 
 /* One more connection uses a mapping, until mapping_release(). */
 void mapping_hold(struct mapping_table *table, uint32_t number);

@@ -13,8 +13,8 @@ enum {
 enum { REF_ORIGINAL, REF_REPLY, REF_HALF_ORIGINAL, REF_HALF_REPLY, REF_KINDS };
 
 struct bucket {
-    _Atomic uint16_t tag[BUCKET_ENTRIES]; /* 0: the entry is empty */
-    _Atomic uint16_t passed;              /* entries that wanted to be here and found no place */
+    _Atomic uint32_t tags[BUCKET_ENTRIES / 2]; /* of 16 bits, two in a word, the even one in its lower half; 0: empty */
+    _Atomic uint32_t passed;                   /* entries that wanted to be here and found no place */
     _Atomic uint32_t ref[BUCKET_ENTRIES];
 };
 
@@ -167,28 +167,69 @@ static uint32_t next_bucket(const struct conn_table *table, uint32_t i)
     return i + 1 == table->bucket_count ? 0 : i + 1;
 }
 
+static uint16_t tag_at(const struct bucket *bucket, int i)
+{
+    return (uint16_t)(atomic_load_explicit(&bucket->tags[i / 2], memory_order_relaxed) >> i % 2 * 16);
+}
+
+/* The caller holds the table: nobody else writes. */
+static void set_tag(struct bucket *bucket, int i, uint16_t tag)
+{
+    uint32_t word = atomic_load_explicit(&bucket->tags[i / 2], memory_order_relaxed);
+    word = (word & ~(UINT32_C(0xffff) << i % 2 * 16)) | (uint32_t)tag << i % 2 * 16;
+    atomic_store_explicit(&bucket->tags[i / 2], word, memory_order_release);
+}
+
+/* The entries of a bucket with this tag, a bit each. Two tags at once: of a word that has a half of zero, subtracting 1
+ * from both halves borrows into its highest bit. A borrow may also reach the other half, which is then compared in
+ * vain.
+ */
+static uint32_t entries_with(const struct bucket *bucket, uint16_t tag)
+{
+    uint32_t both = tag * UINT32_C(0x10001), found = 0;
+    for (int i = 0; i < BUCKET_ENTRIES / 2; i++) {
+        uint32_t x = atomic_load_explicit(&bucket->tags[i], memory_order_acquire) ^ both;
+        uint32_t zero = (x - UINT32_C(0x10001)) & ~x & UINT32_C(0x80008000);
+        found |= (zero >> 15 | zero >> 30) << 2 * i;
+    }
+    return found & ((1 << BUCKET_ENTRIES) - 1);
+}
+
+static int lowest_bit(uint32_t bits)
+{
+    return __builtin_ctz(bits);
+}
+
+/* => the connection that a reference is to, locked, if the tuple is that one's */
+static inline struct conn *take(struct conn_table *table, uint32_t ref, const struct tg_tuple *tuple)
+{
+    struct conn *conn = &table->slots[ref / REF_KINDS];
+    spin_take(&conn->lock);
+    if (is_kind(conn, ref % REF_KINDS, tuple))
+        return conn;
+    spin_release(&conn->lock);
+    return NULL;
+}
+
+static enum conn_direction direction_of(uint32_t ref)
+{
+    return ref & 1 ? CONN_REPLY : CONN_ORIGINAL;
+}
+
 /* Search for a tuple among entries of two kinds, `first` and `first` + 1. */
-static struct conn *find(struct conn_table *table, const struct tg_tuple *tuple, unsigned first,
+static struct conn *find(struct conn_table *table, const struct tg_tuple *tuple, uint32_t hash, unsigned first,
                          enum conn_direction *direction)
 {
-    uint32_t hash = hash_tuple(&table->key, tuple);
     uint16_t tag = tag_of(hash);
     for (uint32_t at = home_of(table, hash), looked = 0; looked < table->bucket_count; looked++) {
         struct bucket *bucket = &table->buckets[at];
-        for (int i = 0; i < BUCKET_ENTRIES; i++) {
-            if (atomic_load_explicit(&bucket->tag[i], memory_order_acquire) != tag)
-                continue;
-            uint32_t ref = atomic_load_explicit(&bucket->ref[i], memory_order_relaxed);
-            unsigned kind = ref % REF_KINDS;
-            if ((kind & ~1u) != first)
-                continue;
-            struct conn *conn = &table->slots[ref / REF_KINDS];
-            spin_take(&conn->lock);
-            if (is_kind(conn, kind, tuple)) {
-                *direction = kind & 1 ? CONN_REPLY : CONN_ORIGINAL;
+        for (uint32_t left = entries_with(bucket, tag); left != 0; left &= left - 1) {
+            uint32_t ref = atomic_load_explicit(&bucket->ref[lowest_bit(left)], memory_order_relaxed);
+            struct conn *conn = (ref % REF_KINDS & ~1u) == first ? take(table, ref, tuple) : NULL;
+            if (conn != NULL) {
+                *direction = direction_of(ref);
                 return conn;
             }
-            spin_release(&conn->lock);
         }
         if (atomic_load_explicit(&bucket->passed, memory_order_acquire) == 0)
             return NULL;
@@ -199,18 +240,52 @@ static struct conn *find(struct conn_table *table, const struct tg_tuple *tuple,
 
 struct conn *conn_find(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction)
 {
-    return find(table, tuple, REF_ORIGINAL, direction);
+    return find(table, tuple, hash_tuple(&table->key, tuple), REF_ORIGINAL, direction);
+}
+
+/* No reference is this one: there are fewer slots. */
+enum { REF_NONE = -1 };
+
+struct conn_clue conn_clue(const struct conn_table *table, const struct tg_tuple *tuple)
+{
+    struct conn_clue clue = {hash_tuple(&table->key, tuple), (uint32_t)REF_NONE};
+    __builtin_prefetch(&table->buckets[home_of(table, clue.hash)]);
+    return clue;
+}
+
+void conn_follow_clue(const struct conn_table *table, struct conn_clue *clue)
+{
+    const struct bucket *bucket = &table->buckets[home_of(table, clue->hash)];
+    uint32_t found = entries_with(bucket, tag_of(clue->hash));
+    if (found == 0)
+        return;
+    clue->ref = atomic_load_explicit(&bucket->ref[lowest_bit(found)], memory_order_relaxed);
+    const char *slot = (const char *)&table->slots[clue->ref / REF_KINDS];
+    __builtin_prefetch(slot, 1);
+    __builtin_prefetch(slot + sizeof(struct conn) - 1, 1);
+}
+
+struct conn *conn_find_by(struct conn_table *table, const struct tg_tuple *tuple, const struct conn_clue *clue,
+                          enum conn_direction *direction)
+{
+    if (clue->ref != (uint32_t)REF_NONE && clue->ref % REF_KINDS < REF_HALF_ORIGINAL) {
+        struct conn *conn = take(table, clue->ref, tuple);
+        *direction = direction_of(clue->ref);
+        if (conn != NULL)
+            return conn;
+    }
+    return find(table, tuple, clue->hash, REF_ORIGINAL, direction);
 }
 
 struct conn *conn_find_half(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction)
 {
-    return find(table, tuple, REF_HALF_ORIGINAL, direction);
+    return find(table, tuple, hash_tuple(&table->key, tuple), REF_HALF_ORIGINAL, direction);
 }
 
 static int empty_entry(struct bucket *bucket)
 {
     for (int i = 0; i < BUCKET_ENTRIES; i++)
-        if (atomic_load_explicit(&bucket->tag[i], memory_order_relaxed) == 0)
+        if (tag_at(bucket, i) == 0)
             return i;
     return -1;
 }
@@ -227,7 +302,7 @@ static void index_add(struct conn_table *table, const struct conn *conn, unsigne
         int i = empty_entry(bucket);
         if (i >= 0) {
             atomic_store_explicit(&bucket->ref[i], ref, memory_order_relaxed);
-            atomic_store_explicit(&bucket->tag[i], tag_of(hash), memory_order_release);
+            set_tag(bucket, i, tag_of(hash));
             return;
         }
         atomic_fetch_add_explicit(&bucket->passed, 1, memory_order_release);
@@ -243,8 +318,8 @@ static void index_remove(struct conn_table *table, const struct conn *conn, unsi
         struct bucket *bucket = &table->buckets[at];
         for (int i = 0; i < BUCKET_ENTRIES; i++) {
             if (atomic_load_explicit(&bucket->ref[i], memory_order_relaxed) == ref &&
-                atomic_load_explicit(&bucket->tag[i], memory_order_relaxed) == tag_of(hash)) {
-                atomic_store_explicit(&bucket->tag[i], 0, memory_order_release);
+                tag_at(bucket, i) == tag_of(hash)) {
+                set_tag(bucket, i, 0);
                 return;
             }
         }

@@ -40,16 +40,19 @@ enum {
     CONN_DESTINATION = 0x02, /* the original direction's destination is translated */
     CONN_SOURCE = 0x04,      /* and its source */
     CONN_HALVES = 0x08,      /* source and destination address are translated: it can be found half translated, too */
-    CONN_ADMITTED = 0x20,    /* begun by a stranger whom a mapping let in */
+    CONN_ADMITTED = 0x20,    /* begun by a stranger, or another inside, whom a mapping let in */
     CONN_METERED = 0x10,     /* counted among the living of its statement (meter.h) */
     CONN_ANNOUNCED = 0x40,   /* begun as a control connection announced (expectation.h) */
+    CONN_WAITS = 0x80,       /* begun by an inside to another's mapping, whose inside has not spoken to it yet: none of
+                                its packets passes */
 };
 
 /* How a connection stands with those who share out the room: no more than the table's user makes of it. */
 enum {
-    CONN_STANDS_COUNTED = 0x01, /* it counts as one of its beginner's */
-    CONN_STANDS_OUTSIDE = 0x02, /* who is outside */
-    CONN_STANDS_OPENING = 0x04, /* TCP that has not been established */
+    CONN_STANDS_COUNTED = 0x01,  /* it counts as one of its beginner's */
+    CONN_STANDS_OUTSIDE = 0x02,  /* who is outside */
+    CONN_STANDS_OPENING = 0x04,  /* TCP that has not been established */
+    CONN_STANDS_UNPROVEN = 0x08, /* not TCP, begun outside: its beginner has still to show that he is there */
 };
 
 /* What one side of a TCP connection has said; see tcp.h. */
@@ -100,6 +103,16 @@ void conn_unlock_table(struct conn_table *table);
 /* Find a connection by the tuple of a packet as it comes in.
  * => the connection, locked, and the direction of the packet; or NULL. Its time may be over: conn_is_over() */
 struct conn *conn_find(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction);
+
+/* The same in three steps, for who has several to find: each begins to bring near what the next will look at. A clue is
+ * good for this table at any time, and never wrong: what it leads to is compared. */
+struct conn_clue {
+    uint32_t hash, ref;
+};
+struct conn_clue conn_clue(const struct conn_table *table, const struct tg_tuple *tuple);
+void conn_follow_clue(const struct conn_table *table, struct conn_clue *clue);
+struct conn *conn_find_by(struct conn_table *table, const struct tg_tuple *tuple, const struct conn_clue *clue,
+                          enum conn_direction *direction);
 
 /* The same by what a packet looks like whose destination is translated and whose source is not yet (CONN_HALVES). */
 struct conn *conn_find_half(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction);

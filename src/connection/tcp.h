@@ -10,9 +10,15 @@
  *   IV   nor what was acknowledged long ago:                                        ack >= other's end - largest window
  *
  * Lost, repeated and reordered segments satisfy all four. A reset must do more: it counts only with exactly the
- * sequence number that its receiver expects (RFC 5961 section 3), as far as that can be told from here. A SYN within a
- * synchronised connection passes and changes nothing, not even the time that the connection has left: the receiver
- * answers it with a challenge (RFC 5961 section 4).
+ * sequence number that its receiver expects (RFC 5961 section 3), as far as that can be told from here. Where its
+ * receiver knows better and talk goes on, so does the connection (RFC 6146 3.5.2.2). A SYN within a synchronised
+ * connection passes and changes nothing, not even the time that the connection has left: the receiver answers it with a
+ * challenge (RFC 5961 section 4).
+ *
+ * A SYN on the ports of a connection that is over begins a new one, with whatever number: RFC 9293 3.6.1 and RFC 6191
+ * have a host in TIME-WAIT ask for a greater number or a later timestamp, and it goes on doing so; but it forgets
+ * before we do, often after one minute and not four, and takes any number then. So the new one begins here, and the
+ * last words of the old pass beside it until it is answered (tcp_open_again()).
  */
 #ifndef CONNECTION_TCP_H
 #define CONNECTION_TCP_H
@@ -33,14 +39,16 @@ enum tcp_state {
     TCP_FIN_REPLY,    /* the other side has */
     TCP_CLOSING,      /* both have; not all acknowledged */
     TCP_TIME_WAIT,    /* all is said and acknowledged */
-    TCP_RESET,        /* a reset that counted has passed */
+    TCP_RESET,        /* a reset that counted has passed, after both sides had spoken */
+    TCP_REFUSED,      /* and before that */
     TCP_PICKED_UP,    /* begun unseen; only the side that was heard first has been heard */
     TCP_STATES
 };
 
 enum tcp_judgement {
     TCP_PASS,     /* belongs to the connection */
-    TCP_TOLERATE, /* passes for its receiver to judge, and is no sign of life: anybody may have sent it */
+    TCP_TOLERATE, /* passes for its receiver to judge, and is no sign of life: anybody may have sent it, or an end is
+                     repeated */
     TCP_REFUSE,   /* does not belong to it: outside the window, or impossible in this state */
     TCP_BEGIN,    /* a SYN on the ports of a connection that is over: a new one begins */
 };
@@ -54,14 +62,30 @@ void tcp_open(struct conn *conn, const struct tg_packet *packet);
 /* Whether a segment may be one of a connection that was begun unseen: neither a SYN nor a reset. */
 bool tcp_is_going_on(const struct tg_packet *packet);
 
+/* The same on the ports of a connection that is over. `last` is what its sides had said, that of the new one's beginner
+ * first: what they still repeat passes, and is no sign of life, until the new one is answered. */
+void tcp_open_again(struct conn *conn, const struct tg_packet *packet, const struct conn_side last[2]);
+
 /* The first segment, which tcp_is_going_on(), of a connection that is picked up in the middle. Its sender counts as the
  * beginner. The scale of windows was said in the SYNs and is not known, so none is checked, as long as the connection
- * lives (RFC 6092 REC-32); a reset must be exact as ever, by what has been seen since. Until the other side has been
- * heard it is TCP_PICKED_UP and no more than opening: anybody can send one segment. */
+ * lives (RFC 6092 REC-32); a reset must be exact as ever, by what its receiver has acknowledged: anybody can have sent
+ * the rest. Until the other side has been heard it is TCP_PICKED_UP and no more than opening: anybody can send one
+ * segment. */
 void tcp_pick_up(struct conn *conn, const struct tg_packet *packet);
+
+/* Whether TCP_BEGIN is what tcp_follow() would say; nothing changes. */
+bool tcp_begins_anew(const struct conn *conn, const struct tg_packet *packet);
 
 /* A segment on a known connection, which the caller holds. Its state changes only with TCP_PASS. */
 enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet);
+
+/* Whether a segment that an ICMP error quotes, with this sequence number, may have been sent in that direction of late.
+ */
+bool tcp_may_have_sent(const struct conn *conn, enum conn_direction direction, uint32_t seq);
+
+/* Whether the end of one that one side has closed has been acknowledged. From then on the other may speak for as long
+ * as it takes (RFC 6146 3.5.2); until then the end is sent again, and whoever is silent is gone. */
+bool tcp_is_half_closed(const struct conn *conn);
 
 /* The sequence number behind a segment. */
 uint32_t tcp_end_of(const struct tg_packet *packet);

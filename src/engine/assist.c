@@ -1,51 +1,20 @@
-/* Helpers at work (src/helper): reading what control connections announce, letting that through, and writing the
- * announcement anew where its sender is known by another address outside.
+/* Helpers at work (src/helper): reading what control connections announce (announce.c), letting that through, and
+ * writing the announcement anew where its sender is known by another address outside.
  *
- * Throughout, the sender of a message is who speaks in the direction at hand. `in` is that direction's tuple as it
- * comes in, so its source is the sender's own address; `back` is that of the other direction, so its destination is the
- * sender as the other side knows him, and its source the other side's own.
- *
- * What is believed. A message counts if it is complete within one packet, and over TCP if it begins where a message can
- * begin, in a stream that began as the helper's protocol does, on an established connection. What it announces is
- * opened only
- *   - at the address of its sender (an FTP bounce names another's, RFC 2577),
- *   - for the address of the other side,
- *   - at ports from 1024 on, and none at which a helper reads, a forward leads to this host, or the router itself is
- *     spoken to by the rules (what a web page makes a browser announce, NAT slipstreaming, is not to open what listens
- *     there),
- *   - for a time, and for a number of them (expectation.h).
- * What is not believed goes on as it came, and opens nothing.
- *
- * Sequence numbers are corrected while judge_known() holds the connection (assist_hear(), assist_pass()). Text is read
- * when it has let go of it, with the table held (assist_read()): what is announced takes outside ports.
+ * The way of a packet of a control connection. Before it is judged, what it acknowledges is put as its receiver counts
+ * (assist_hear()); when it passes, its numbers are put right, while judge_known() holds the connection (assist_pass()).
+ * Its text is read when that has let go of it, with the table held, as what is announced takes outside ports
+ * (assist_read()). Text is read once: what is sent again becomes what it was made the first time (sequence.h), whatever
+ * has changed since, and announces nothing.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "connection/tcp.h"
-#include "engine/inside.h"
-#include "translate/payload.h"
+#include "engine/reading.h"
 #include "wire/wire.h"
 
-enum { PRIVILEGED = 1024, EDITS = 2 * HELPER_ITEMS * HELPER_SPOTS };
-
 _Static_assert(PAYLOAD_TEXT == HELPER_WRITTEN, "what is written is put in as it is");
-
-/* One packet that is read. */
-struct reading {
-    struct passage *p;
-    struct conn *conn;
-    struct assisted *assisted;
-    enum conn_direction direction;
-    struct tg_tuple in, back;
-    struct payload_edit edits[EDITS]; /* in the order of their places */
-    size_t count;
-};
-
-struct end {
-    struct tg_addr addr;
-    uint16_t port;
-};
 
 int assist_prepare(struct tg_engine *engine, const struct tg_policy *policy)
 {
@@ -60,162 +29,7 @@ static struct assisted *assisted_of(const struct passage *p, const struct conn *
     return assisted_at(p->engine->expectations, conn->assisted);
 }
 
-/* ---- what is announced ---- */
-
-static bool is_own_address(const struct reading *r, const struct helper_item *item)
-{
-    if (!item->has_addr)
-        return true;
-    return item->family == r->in.family &&
-           (tg_addr_equal(item->addr, r->in.src) || tg_addr_equal(item->addr, r->back.dst));
-}
-
-/* Ports that are spoken for: what listens there was not announced to be connected to. */
-static bool is_service(const struct reading *r, uint8_t proto, uint16_t port)
-{
-    const struct tg_policy *policy = r->p->load->policy;
-    uint8_t from = r->conn->zone[!r->direction];
-    struct tg_tuple t = {r->back.src, r->in.src, 0, port, r->in.family, proto};
-    const struct policy_key key = {
-        .tuple = &t,
-        .kind = proto == TG_PROTO_TCP ? TG_TRANSPORT_TCP : TG_TRANSPORT_PORTS,
-        .zone_in = from,
-        .forward = POLICY_NONE,
-    };
-    return policy_helper_for(policy, proto, port) != HELPER_NONE ||
-           policy_is_forwarded_to(policy, from, proto, r->in.src, port) ||
-           (r->conn->zone[r->direction] == TG_ZONE_ROUTER && policy_is_for_router(policy, &key));
-}
-
-static bool may_open(const struct reading *r, const struct helper_item *item)
-{
-    for (uint32_t i = 0; i < item->ports; i++)
-        if (item->port < PRIVILEGED || item->port > UINT16_MAX - i ||
-            is_service(r, item->proto, (uint16_t)(item->port + i)))
-            return false;
-    return true;
-}
-
-/* The outside ports by which the sender's are known: one mapping each, or none where they need none.
- * => false if there are none */
-static bool map_ports(const struct reading *r, const struct helper_item *item, uint16_t *outside, uint32_t *mappings)
-{
-    *outside = item->port;
-    mappings[0] = mappings[1] = MAPPING_NONE;
-    if (tg_addr_equal(r->in.src, r->back.dst))
-        return true;
-    if (item->proto == r->in.proto && item->port == r->in.sport) { /* the port of the control connection itself */
-        *outside = r->back.dport;
-        if (r->direction == CONN_ORIGINAL && r->conn->mapping != CONN_NONE) {
-            mappings[0] = r->conn->mapping;
-            mapping_hold(r->p->engine->mappings, mappings[0]);
-        }
-        return item->ports == 1;
-    }
-    const struct mapping_key key = {
-        .inside = (uint32_t)r->in.src.lo,
-        .outside = (uint32_t)r->back.dst.lo,
-        .port = item->port,
-        .proto = item->proto,
-    };
-    return map_announced(r->p, r->conn->zone[!r->direction], &key, (uint32_t)r->back.src.lo, item->ports, outside,
-                         mappings);
-}
-
-/* What has been announced before: the same again.
- * => true with *outside, if all of its ports are expected still */
-static bool renew(const struct reading *r, const struct helper_item *item, uint16_t *outside)
-{
-    struct expectation_table *table = r->p->engine->expectations;
-    uint32_t numbers[2];
-    for (uint32_t i = 0; i < item->ports; i++) {
-        numbers[i] =
-            expectation_of(table, r->conn->assisted, r->direction, item->proto, (uint16_t)(item->port + i), r->p->tick);
-        if (numbers[i] == EXPECTATION_NONE)
-            return false;
-        uint16_t port = expectation_at(table, numbers[i])->tuple.dport;
-        if (i == 0)
-            *outside = port;
-        else if (port != *outside + i)
-            return false;
-    }
-    for (uint32_t i = 0; i < item->ports; i++)
-        expectation_renew(table, numbers[i], r->p->tick);
-    return true;
-}
-
-static bool expect(const struct reading *r, const struct helper_item *item, uint32_t i, uint16_t outside,
-                   uint32_t mapping)
-{
-    const struct expectation wanted = {
-        .tuple = {.src = r->back.src,
-                  .dst = r->back.dst,
-                  .dport = (uint16_t)(outside + i),
-                  .family = r->in.family,
-                  .proto = item->proto},
-        .inside = r->in.src,
-        .port = (uint16_t)(item->port + i),
-        .once = item->once,
-        .by = (uint8_t)r->direction,
-        .assisted = r->conn->assisted,
-        .mapping = mapping,
-    };
-    return expectation_add(r->p->engine->expectations, &wanted, r->p->tick) != EXPECTATION_NONE;
-}
-
-/* => true with the end that the other side is to be told */
-static bool take_listening(const struct reading *r, const struct helper_item *item, struct end *end)
-{
-    uint32_t mappings[2];
-    bool is_expected = true;
-    if (!is_own_address(r, item) || !may_open(r, item))
-        return false;
-    end->addr = r->back.dst;
-    if (renew(r, item, &end->port))
-        return true;
-    if (!map_ports(r, item, &end->port, mappings))
-        return false;
-    for (uint32_t i = 0; i < item->ports; i++) {
-        is_expected = is_expected && expect(r, item, i, end->port, mappings[i]);
-        if (!is_expected && mappings[i] != MAPPING_NONE)
-            mapping_release(r->p->engine->mappings, mappings[i]);
-    }
-    return is_expected;
-}
-
-/* What the receiver has announced, repeated by who was told: the receiver finds it as he said it. */
-static bool take_repeated(const struct reading *r, const struct helper_item *item, struct end *end)
-{
-    struct expectation_table *table = r->p->engine->expectations;
-    if (item->has_addr && (item->family != r->in.family || !tg_addr_equal(item->addr, r->in.dst)))
-        return false;
-    uint32_t i = expectation_outside(table, r->conn->assisted, !r->direction, item->proto, item->port, r->p->tick);
-    if (i == EXPECTATION_NONE)
-        return false;
-    *end = (struct end){r->back.src, expectation_at(table, i)->port};
-    return true;
-}
-
-static bool is_end(const struct helper_item *item, struct tg_addr addr, uint16_t port)
-{
-    return tg_addr_equal(item->addr, addr) && (item->port == 0 || item->port == port);
-}
-
-/* An end of the control connection itself, as the sender knows it. */
-static bool take_mentioned(const struct reading *r, const struct helper_item *item, struct end *end)
-{
-    if (r->in.family != TG_IPV4)
-        return false;
-    if (is_end(item, r->in.src, r->in.sport))
-        *end = (struct end){r->back.dst, r->back.dport};
-    else if (is_end(item, r->in.dst, r->in.dport))
-        *end = (struct end){r->back.src, r->back.sport};
-    else
-        return false;
-    return true;
-}
-
-/* ---- writing it anew ---- */
+/* ---- a message ---- */
 
 /* => the edit, in its place among the others */
 static struct payload_edit *add_edit(struct reading *r, uint32_t at, uint32_t len)
@@ -241,47 +55,51 @@ static void write_spot(struct reading *r, uint32_t message, const struct helper_
 }
 
 /* The length of a message's body, as it will be. */
-static void write_length(struct reading *r, uint32_t at, const struct helper_message *message, uint32_t body_len)
+static void write_length(struct reading *r, uint32_t at, const struct helper_message *message)
 {
     int32_t growth = 0;
     for (size_t i = 0; i < r->count; i++)
         if (r->edits[i].at >= at + message->body)
             growth += (int32_t)r->edits[i].new_len - (int32_t)r->edits[i].len;
     if (growth != 0)
-        write_spot(r, at, &message->length, (struct tg_addr){0, 0}, (uint16_t)((int32_t)body_len + growth));
+        write_spot(r, at, &message->length, (struct tg_addr){0, 0}, (uint16_t)(message->body_len + growth));
 }
 
-static void take_item(struct reading *r, uint32_t at, const struct helper_item *item)
+static void take_items(struct reading *r, uint32_t at, const struct helper_message *message)
 {
     struct end end;
-    bool is_taken = item->role == HELPER_LISTENS   ? take_listening(r, item, &end)
-                    : item->role == HELPER_REPEATS ? take_repeated(r, item, &end)
-                                                   : take_mentioned(r, item, &end);
-    for (uint8_t i = 0; is_taken && r->in.family == TG_IPV4 && i < item->spot_count; i++)
-        write_spot(r, at, &item->spots[i], end.addr, end.port);
+    for (uint32_t i = 0; i < message->count; i++) {
+        const struct helper_item *item = &message->items[i];
+        bool is_written = announce(r, item, &end) && r->in.family == TG_IPV4;
+        for (uint8_t s = 0; is_written && s < item->spot_count; s++)
+            write_spot(r, at, &item->spots[s], end.addr, end.port);
+    }
+    if (message->has_length)
+        write_length(r, at, message);
 }
 
-/* The message at `at` of the packet's bytes, of which `len` are there.
- * => its length, or 0 if it is not complete, or there is no room to write more anew */
-static uint32_t read_message(struct reading *r, uint32_t at, uint32_t len)
+/* Read the message at `at` of the packet's bytes, of which `len` are there. */
+static void read_message(const struct reading *r, uint32_t at, uint32_t len, struct helper_message *message)
 {
-    struct helper_message message;
-    if (r->count + HELPER_ITEMS * HELPER_SPOTS + 1 > EDITS)
-        return 0;
     helper_read((enum helper_kind)r->assisted->kind, r->direction == CONN_REPLY, r->in.sport, r->p->packet->data + at,
-                len, &message);
-    for (uint32_t i = 0; i < message.count; i++)
-        take_item(r, at, &message.items[i]);
-    if (message.has_length)
-        write_length(r, at, &message, message.len - message.body);
-    return message.len;
+                len, message);
 }
 
-static bool apply(struct reading *r)
+/* Write the packet anew, but for its first `old` edits only if there is room for all.
+ * => false if there is none for those either */
+static bool apply(struct reading *r, size_t old)
 {
-    bool is_changed = r->count != 0 && payload_edit(r->p->packet, r->edits, r->count);
-    r->p->is_edited |= is_changed;
-    return is_changed;
+    struct passage *p = r->p;
+    if (r->count > old && !payload_edit(p->packet, r->edits, r->count)) {
+        announce_withdraw(r, 0);
+        r->count = old;
+    } else if (r->count > old) {
+        p->is_edited = true;
+        return true;
+    }
+    bool is_changed = old != 0 && payload_edit(p->packet, r->edits, old);
+    p->is_edited |= is_changed;
+    return is_changed || old == 0;
 }
 
 /* ---- streams ---- */
@@ -291,125 +109,144 @@ static bool is_before(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0;
 }
 
-static bool is_within(uint32_t number, uint32_t seq, uint32_t len)
+static void stop_reading(struct assisted *a)
 {
-    return number - seq < len;
+    a->side[CONN_ORIGINAL].is_reading = a->side[CONN_REPLY].is_reading = false;
 }
 
-/* Where in a segment a message begins: one that was written anew, and has been sent again; the next one; or, behind
- * text that has not been seen, what stands behind the end of a line.
+/* All text up to there has passed. None of it is read again: where it was not written anew at once its receiver may
+ * have it as it was. */
+static void go_on(struct assisted_side *side, uint32_t next, bool is_cut)
+{
+    side->next = next;
+    side->is_cut = is_cut;
+}
+
+/* Where in a segment, of which some has not been read, a message begins: the next one; or, in the middle of something
+ * or behind what has not been seen, what stands behind the end of a line.
  * => its offset, or `len` if there is none */
 static uint32_t beginning(const struct assisted_side *side, uint32_t seq, const uint8_t *text, uint32_t len)
 {
-    uint32_t first = is_within(side->next, seq, len) ? side->next - seq : len;
-    for (int i = 0; i < ASSISTED_WRITTEN; i++) {
-        const struct assisted_text *w = &side->written[i];
-        if (w->len != 0 && is_within(w->at, seq, len) && w->at - seq < first)
-            first = w->at - seq;
-    }
-    if (first < len || !is_before(side->next, seq))
-        return first;
-    const uint8_t *lf = memchr(text, '\n', len);
+    bool is_unseen = is_before(side->next, seq);
+    uint32_t at = is_unseen ? 0 : side->next - seq;
+    if (!is_unseen && !side->is_cut)
+        return at;
+    const uint8_t *lf = memchr(text + at, '\n', len - at);
     return lf == NULL ? len : (uint32_t)(lf - text) + 1;
 }
 
-static void note_written(struct assisted_side *side, uint32_t at, uint32_t len)
+/* Whether a side has begun as its protocol does. Only its first text can tell. */
+static bool has_greeted(const struct reading *r, struct assisted_side *side, const uint8_t *text, uint32_t len)
 {
-    uint8_t place = side->written_at;
-    for (uint8_t i = 0; i < ASSISTED_WRITTEN; i++)
-        if (side->written[i].len != 0 && side->written[i].at == at)
-            place = i;
-    side->written[place] = (struct assisted_text){at, len};
-    if (place == side->written_at)
-        side->written_at = (uint8_t)((place + 1) % ASSISTED_WRITTEN);
-}
-
-/* The first text of a side tells whether it speaks the protocol at all; if not, nothing of either is read any more. */
-static bool has_greeted(struct reading *r, struct assisted_side *side, const uint8_t *text, uint32_t len)
-{
-    if (!side->has_greeted)
-        side->has_greeted = r->p->packet->tcp.seq == side->next &&
-                            helper_greets((enum helper_kind)r->assisted->kind, r->direction == CONN_REPLY, text, len);
-    if (!side->has_greeted)
-        r->assisted->side[0].is_reading = r->assisted->side[1].is_reading = false;
+    if (!side->has_greeted && r->p->packet->tcp.seq == side->first)
+        side->has_greeted = helper_greets((enum helper_kind)r->assisted->kind, r->direction == CONN_REPLY, text, len);
     return side->has_greeted;
 }
 
-static void read_stream(struct reading *r)
+/* The messages of a segment whose text, the `len` bytes at `start`, is new at least at its end. They are believed if
+ * who began the connection speaks the protocol. `old`: edits that are there already. */
+static void read_messages(struct reading *r, uint32_t start, uint32_t len, size_t old)
 {
-    struct tg_packet *packet = r->p->packet;
-    struct assisted_side *side = &r->assisted->side[r->direction], before = *side;
-    uint32_t seq = packet->tcp.seq, len = packet->tcp.payload, start = packet->outer.end - len, at, size;
-    const uint8_t *text = packet->data + start;
-    if (!side->is_reading || !has_greeted(r, side, text, len))
-        return;
-    for (at = beginning(side, seq, text, len); at < len; at += size) {
-        size_t count = r->count;
-        size = read_message(r, start + at, len - at);
-        if (size == 0)
+    struct helper_message message;
+    struct assisted_side *side = &r->assisted->side[r->direction];
+    bool is_believed = r->assisted->side[CONN_ORIGINAL].has_greeted;
+    uint32_t seq = r->p->packet->tcp.seq, acked = r->conn->side[!r->direction].acked;
+    const uint8_t *text = r->p->packet->data + start;
+    uint32_t at = beginning(side, seq, text, len);
+    bool is_cut = at == len && text[len - 1] != '\n';
+    for (; at < len; at += message.len) {
+        size_t count = r->count, added = r->added_count;
+        read_message(r, start + at, len - at, &message);
+        if (message.is_foreign) {
+            stop_reading(r->assisted);
+            return;
+        }
+        is_cut = message.len == 0;
+        if (is_cut)
             break;
-        if (r->count > count)
-            note_written(side, seq + at, size < len - at ? size : len - at);
+        if (is_believed)
+            take_items(r, start + at, &message);
+        if (!sequence_has_room(&side->shift, r->count - old, acked)) {
+            announce_withdraw(r, added);
+            r->count = count;
+        }
     }
-    if (is_before(side->next, seq + at))
-        side->next = seq + at;
-    if (r->count == 0)
-        return;
-    uint32_t changed = seq + (r->edits[0].at - start);
-    if (apply(r))
-        sequence_note(&side->shift, changed, payload_growth(r->edits, r->count));
-    else
-        memcpy(side->written, before.written, sizeof side->written);
+    go_on(side, seq + (is_cut ? len : at), is_cut);
+}
+
+/* => false if it holds text that was written anew, and cannot be so again */
+static bool read_stream(struct reading *r)
+{
+    const struct tg_packet *packet = r->p->packet;
+    struct assisted_side *side = &r->assisted->side[r->direction];
+    uint32_t seq = packet->tcp.seq, len = packet->tcp.payload, start = packet->outer.end - len;
+    size_t old = r->count = sequence_repeat(&side->shift, seq, len, start, r->edits);
+    if (r->p->is_read && side->is_reading && is_before(side->next, seq + len)) {
+        if (has_greeted(r, side, packet->data + start, len))
+            read_messages(r, start, len, old);
+        else
+            go_on(side, seq + len, true);
+    }
+    if (!apply(r, old))
+        return false;
+    for (size_t i = old; i < r->count; i++)
+        sequence_note(&side->shift, seq + (r->edits[i].at - start), &r->edits[i]);
+    return true;
 }
 
 static void read_datagram(struct reading *r)
 {
+    struct helper_message message;
     const struct tg_packet *packet = r->p->packet;
     uint32_t start = packet->outer.transport + UDP_HEADER;
     uint32_t len = wire_get16(packet->data + packet->outer.transport + UDP_LENGTH) - UDP_HEADER;
-    (void)read_message(r, start, len);
-    (void)apply(r);
+    read_message(r, start, len, &message);
+    take_items(r, start, &message);
+    (void)apply(r, 0);
+}
+
+static bool read_packet(struct reading *r)
+{
+    r->assisted = assisted_of(r->p, r->conn);
+    r->in = conn_tuple(r->conn, r->direction);
+    r->back = conn_tuple(r->conn, !r->direction);
+    if (r->conn->proto == TG_PROTO_TCP)
+        return read_stream(r);
+    read_datagram(r);
+    return true;
 }
 
 void assist_read(struct passage *p)
 {
     struct reading r = {.p = p};
-    conn_lock_table(p->engine->table);
+    bool is_right = !p->is_repeated;
+    lock_table(p);
     r.conn = conn_find(p->engine->table, &p->packet->outer.tuple, &r.direction);
     if (r.conn != NULL) {
-        if (r.conn->assisted != CONN_NONE && !(r.conn->flags & CONN_ANNOUNCED)) {
-            r.assisted = assisted_of(p, r.conn);
-            r.in = conn_tuple(r.conn, r.direction);
-            r.back = conn_tuple(r.conn, !r.direction);
-            if (r.conn->proto == TG_PROTO_TCP)
-                read_stream(&r);
-            else
-                read_datagram(&r);
-        }
+        if (r.conn->assisted != CONN_NONE && !(r.conn->flags & CONN_ANNOUNCED))
+            is_right = read_packet(&r);
         conn_unlock(r.conn);
     }
     conn_unlock_table(p->engine->table);
+    if (is_right)
+        return;
+    conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+    p->verdict->translation = TG_TRANSLATE_NONE;
 }
 
 /* ---- the control connection ---- */
 
-/* Whether there is text to read in a packet of it. */
-static bool has_text(const struct passage *p, const struct conn *conn)
+static bool is_asked_for(const struct passage *p, const struct conn *conn, uint8_t kind)
 {
-    const struct tg_packet *packet = p->packet;
-    uint8_t kind = policy_helper_for(p->load->policy, conn->proto, conn_tuple_out(conn, CONN_ORIGINAL).dport);
-    if (packet->cut || packet->fragment || kind != assisted_of(p, conn)->kind)
-        return false;
-    if (conn->proto == TG_PROTO_TCP)
-        return packet->tcp.payload != 0 && conn->state >= TCP_ESTABLISHED && conn->state <= TCP_CLOSING;
-    return packet->kind == TG_TRANSPORT_PORTS;
+    return policy_helper_for(p->load->policy, conn->proto, conn_tuple_out(conn, CONN_ORIGINAL).dport) == kind;
 }
 
 /* A stream begins behind its SYN. What a SYN itself brings (RFC 7413) is not read, and so nothing else is. */
 static void note_beginning(struct assisted_side *side, const struct tg_packet *packet)
 {
-    side->next = packet->tcp.seq + 1;
+    side->first = packet->tcp.seq + 1;
     side->is_reading = packet->tcp.payload == 0;
+    go_on(side, side->first, false);
 }
 
 void assist_begin(struct passage *p, struct conn *conn)
@@ -422,9 +259,11 @@ void assist_begin(struct passage *p, struct conn *conn)
     assisted_begin(p->engine->expectations, conn, kind);
     if (conn->assisted == CONN_NONE)
         return;
+    p->is_assisted = true;
     if (conn->proto == TG_PROTO_TCP)
         note_beginning(&assisted_of(p, conn)->side[CONN_ORIGINAL], p->packet);
-    p->is_read = has_text(p, conn);
+    else
+        p->is_read = !p->packet->cut && !p->packet->fragment;
 }
 
 bool assist_hear(struct passage *p, const struct conn *conn, enum conn_direction direction)
@@ -433,17 +272,41 @@ bool assist_hear(struct passage *p, const struct conn *conn, enum conn_direction
     if (conn->proto != TG_PROTO_TCP || (conn->flags & CONN_ANNOUNCED))
         return true;
     const struct assisted *a = assisted_of(p, conn);
-    const struct assisted_side *side = &a->side[direction];
-    uint32_t seq = packet->tcp.seq, end = seq + packet->tcp.payload;
-    for (int i = 0; i < ASSISTED_WRITTEN; i++) {
-        const struct assisted_text *w = &side->written[i];
-        bool meets = w->len != 0 && is_before(seq, w->at + w->len) && is_before(w->at, end);
-        if (meets && (packet->cut || is_before(w->at, seq) || is_before(end, w->at + w->len)))
-            return false;
-    }
+    /* how much of a segment the fragments behind its first bring is not known yet */
+    uint32_t len = packet->fragment ? UINT16_MAX : packet->tcp.payload;
+    if ((packet->cut || packet->fragment) && sequence_meets(&a->side[direction].shift, packet->tcp.seq, len))
+        return false;
     if (packet->tcp.flags & TG_TCP_ACK)
         packet->tcp.ack = sequence_back(&a->side[!direction].shift, packet->tcp.ack);
     return true;
+}
+
+/* What a segment, which is whole, has for assist_read(): anything that is new, if it is good for sure; and what was
+ * written anew. */
+static void find_text(struct passage *p, const struct conn *conn, struct assisted_side *side, bool counts)
+{
+    const struct tg_packet *packet = p->packet;
+    uint32_t seq = packet->tcp.seq, len = packet->tcp.payload;
+    if (packet->cut || packet->fragment || len == 0)
+        return;
+    bool is_new = counts && side->is_reading && is_before(side->next, seq + len);
+    p->is_read = is_new && conn->state >= TCP_ESTABLISHED && conn->state <= TCP_CLOSING;
+    p->is_repeated = sequence_meets(&side->shift, seq, len);
+    if (is_new && !p->is_read)
+        go_on(side, seq + len, true);
+}
+
+static void pass_segment(struct passage *p, const struct conn *conn, struct assisted *a, enum conn_direction direction,
+                         bool counts)
+{
+    struct assisted_side *side = &a->side[direction];
+    if (counts && (p->packet->tcp.flags & TG_TCP_SYN))
+        note_beginning(side, p->packet);
+    if (!is_asked_for(p, conn, a->kind))
+        stop_reading(a); /* for good: what is missed now could not be made up for */
+    sequence_advance(&side->shift, p->packet->tcp.seq);
+    p->is_edited |= sequence_rewrite(p->packet, &side->shift, &a->side[!direction].shift);
+    find_text(p, conn, side, counts);
 }
 
 void assist_pass(struct passage *p, const struct conn *conn, enum conn_direction direction, bool counts)
@@ -451,15 +314,38 @@ void assist_pass(struct passage *p, const struct conn *conn, enum conn_direction
     if (conn->flags & CONN_ANNOUNCED)
         return;
     struct assisted *a = assisted_of(p, conn);
-    if (conn->proto == TG_PROTO_TCP) {
-        if (counts && (p->packet->tcp.flags & TG_TCP_SYN))
-            note_beginning(&a->side[direction], p->packet);
-        p->is_edited |= sequence_rewrite(p->packet, &a->side[direction].shift, &a->side[!direction].shift);
-    }
-    p->is_read = has_text(p, conn);
+    p->is_assisted = true;
+    if (conn->proto == TG_PROTO_TCP)
+        pass_segment(p, conn, a, direction, counts);
+    else
+        p->is_read = is_asked_for(p, conn, a->kind) && p->packet->kind == TG_TRANSPORT_PORTS && !p->packet->cut &&
+                     !p->packet->fragment;
 }
 
 /* ---- what it has announced ---- */
+
+/* Whether the control connection of an entry lives: what it has announced comes no later. The table is held. */
+static bool is_living(const struct passage *p, uint32_t number)
+{
+    enum conn_direction direction;
+    const struct tg_tuple tuple = conn_tuple(&assisted_at(p->engine->expectations, number)->control, CONN_ORIGINAL);
+    struct conn *conn = conn_find(p->engine->table, &tuple, &direction);
+    if (conn == NULL)
+        return false;
+    bool is = conn->assisted == number && !(conn->flags & CONN_ANNOUNCED) && !conn_is_over(conn, p->tick) &&
+              (conn->proto != TG_PROTO_TCP || (conn->state >= TCP_ESTABLISHED && conn->state < TCP_CLOSING));
+    conn_unlock(conn);
+    return is;
+}
+
+/* The expectation of a packet; the table is held. */
+static uint32_t find_expected(const struct passage *p)
+{
+    struct expectation_table *table = p->engine->expectations;
+    uint32_t number = expectation_find(table, &p->packet->outer.tuple, p->tick);
+    bool is = number != EXPECTATION_NONE && is_living(p, expectation_at(table, number)->assisted);
+    return is ? number : EXPECTATION_NONE;
+}
 
 /* Whether what let the control connection begin still does so, and the helper is still asked for.
  * => true with the statement */
@@ -469,8 +355,7 @@ static bool is_announcing(struct passage *p, const struct conn *control, uint8_t
     *statement = control->statement;
     if (control->generation == p->load->generation)
         return true;
-    uint16_t port = conn_tuple_out(control, CONN_ORIGINAL).dport;
-    if (policy_helper_for(p->load->policy, control->proto, port) != kind)
+    if (!is_asked_for(p, control, kind))
         return false;
     *statement = TG_NO_STATEMENT;
     if (p->load->needs_mac) /* who sent this need not be who began the control connection, which is asked by itself */
@@ -489,10 +374,10 @@ bool assist_expects(struct passage *p, struct decision *d)
     struct conn control = {.family = 0};
     uint8_t kind = HELPER_NONE;
     uint32_t statement;
-    if (!p->load->has_helpers || !expectation_may(table, t))
+    if (!p->load->has_helpers || is_picked_up(p->packet) || !expectation_may(table, t))
         return false;
-    conn_lock_table(p->engine->table);
-    uint32_t number = expectation_find(table, t, p->tick);
+    lock_table(p);
+    uint32_t number = find_expected(p);
     if (number != EXPECTATION_NONE) {
         e = *expectation_at(table, number);
         control = assisted_at(table, e.assisted)->control;
@@ -505,6 +390,7 @@ bool assist_expects(struct passage *p, struct decision *d)
     *d = (struct decision){
         .action = TG_ACCEPT,
         .statement = statement,
+        .through = TG_ZONE_NONE,
         .announced = number,
         .inside = *t,
         .zone_in = control.zone[!e.by],
@@ -517,22 +403,16 @@ bool assist_expects(struct passage *p, struct decision *d)
     return true;
 }
 
-/* Between assist_expects() and this, the table was not held. */
-static bool is_expected_still(const struct passage *p, const struct decision *d)
+bool assist_hold(const struct passage *p, const struct decision *d, struct tg_addr *source, uint32_t *mapping)
 {
-    uint32_t number = expectation_find(p->engine->expectations, &p->packet->outer.tuple, p->tick);
-    if (number != d->announced)
+    uint32_t number = find_expected(p); /* since assist_expects() the table was not held */
+    if (number == EXPECTATION_NONE || number != d->announced)
         return false;
     const struct expectation *e = expectation_at(p->engine->expectations, number);
-    return tg_addr_equal(e->inside, d->inside.dst) && e->port == d->inside.dport;
-}
-
-bool assist_hold(const struct passage *p, const struct decision *d, uint32_t *mapping)
-{
-    *mapping = MAPPING_NONE;
-    if (!is_expected_still(p, d))
+    if (!tg_addr_equal(e->inside, d->inside.dst) || e->port != d->inside.dport)
         return false;
-    *mapping = expectation_at(p->engine->expectations, d->announced)->mapping;
+    *source = e->source;
+    *mapping = tg_addr_equal(e->source, d->inside.src) ? e->mapping : MAPPING_NONE;
     if (*mapping != MAPPING_NONE)
         mapping_hold(p->engine->mappings, *mapping);
     return true;

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "connection/tcp.h"
+#include "connection/machine.h"
 #include "engine/inside.h"
 #include "translate/rewrite.h"
 
@@ -18,6 +18,22 @@ static uint16_t forwarded_port(const struct policy_forward *forward, uint16_t po
     return (uint16_t)(forward->in.first + (port - forward->ext.first));
 }
 
+/* The rule that decides about a packet; of a hairpin by a mapping that for what leaves, unless what comes back is
+ * refused. */
+static const struct policy_rule *match(const struct passage *p, const struct policy_key *key, const struct decision *d)
+{
+    const struct tg_policy *policy = p->load->policy;
+    if (d->through == TG_ZONE_NONE)
+        return policy_match(policy, key, p->step, p->context, p->verdict);
+    struct policy_key leaving = *key, back = *key;
+    leaving.tuple = &d->came;
+    leaving.zone_out = d->through;
+    back.memory = NULL; /* one packet counts once */
+    const struct policy_rule *refusing = policy_match(policy, &back, NULL, NULL, NULL);
+    const struct policy_rule *rule = policy_match(policy, &leaving, p->step, p->context, p->verdict);
+    return refusing != NULL && refusing->action != TG_ACCEPT ? refusing : rule;
+}
+
 /* Zones, forward and rules. `key` has tuple, kind and ICMP type, zone_in, and zone_out where the driver knows it.
  * `conn` is the connection, held, if it has begun already. */
 static void decide(const struct passage *p, struct policy_key *key, const struct conn *conn, struct decision *d)
@@ -27,13 +43,14 @@ static void decide(const struct passage *p, struct policy_key *key, const struct
     d->inside = *key->tuple;
     d->is_hairpin = false;
     d->announced = EXPECTATION_NONE;
+    d->through = TG_ZONE_NONE;
     d->zone_in = key->zone_in;
     key->forward = POLICY_NONE;
     if (key->tuple->family == TG_IPV4 && key->kind != TG_TRANSPORT_NOTICE && key->zone_in != TG_ZONE_ROUTER)
         key->forward = policy_find_forward(policy, network, key, &d->is_hairpin, p->step, p->context, p->verdict);
     d->is_redirected = key->forward != POLICY_NONE;
     d->is_admitted = filter_admits(p, key, conn, d);
-    if (d->is_admitted) {
+    if (d->is_admitted || filter_reflects(p, key, conn, d)) {
         key->forward = POLICY_NONE; /* of an exposed host, which gets what nothing else takes */
         key->zone_out = TG_ZONE_NONE;
     } else if (key->forward != POLICY_NONE) {
@@ -49,7 +66,7 @@ static void decide(const struct passage *p, struct policy_key *key, const struct
     passage_tell(p, TG_STEP_ROUTE, key->zone_out != TG_ZONE_NONE, TG_NO_STATEMENT, NULL);
 
     key->tuple = &d->inside;
-    const struct policy_rule *rule = policy_match(policy, key, p->step, p->context, p->verdict);
+    const struct policy_rule *rule = match(p, key, d);
     d->action = rule != NULL ? rule->action : d->is_admitted ? TG_ACCEPT : policy_default(policy);
     d->statement = rule != NULL ? rule->statement : TG_NO_STATEMENT;
     d->is_forward = rule != NULL && tg_policy_statement(policy, rule->statement)->kind == TG_STATEMENT_FORWARD;
@@ -99,19 +116,18 @@ static struct conn *enter(struct passage *p, const struct decision *d, struct tg
     conn->zone[CONN_REPLY] = d->zone_out;
     conn->generation = p->load->generation;
     conn->statement = d->statement;
-    if (d->is_admitted)
+    if (d->is_admitted || d->through != TG_ZONE_NONE)
         conn->flags |= CONN_ADMITTED;
+    if (d->through != TG_ZONE_NONE && tg_addr_equal(out->dst, d->came.dst))
+        conn->flags |= CONN_WAITS;
     if (d->announced != EXPECTATION_NONE)
         assist_join(p, d, conn);
-    if (is_picked_up(p->packet))
-        tcp_pick_up(conn, p->packet);
-    else if (conn->proto == TG_PROTO_TCP)
-        tcp_open(conn, p->packet);
+    machine_open(conn, p->packet);
     conn_refresh(conn, p->tick, timer_of(p, conn));
     memory_enter(p->load, conn);
     room_enter(p, conn);
     count_kind(p->engine, conn->proto);
-    if (d->announced == EXPECTATION_NONE)
+    if (d->announced == EXPECTATION_NONE && !(conn->flags & CONN_WAITS))
         assist_begin(p, conn);
     return conn;
 }
@@ -151,21 +167,37 @@ static void conclude_new(struct passage *p, enum tg_action action, enum tg_state
     p->verdict->log = d->announced == EXPECTATION_NONE && statement != NULL && statement->log != NULL;
 }
 
+/* A connection that is over and that the packet begins anew goes, now that it is allowed to.
+ * => true if it has gone, with what its sides had said, that of the packet's sender first, in `last` */
+static bool replaces(struct passage *p, struct conn *conn, enum conn_direction direction, struct conn_side last[2])
+{
+    if (!machine_begins_anew(conn, p->packet))
+        return false;
+    last[CONN_ORIGINAL] = conn->side[direction];
+    last[CONN_REPLY] = conn->side[!direction];
+    conn_remove(p->engine->table, conn, release, p->engine);
+    return true;
+}
+
 static void begin(struct passage *p, const struct decision *d)
 {
     struct tg_tuple out;
+    struct conn_side last[2];
     enum conn_direction direction;
     struct conn_table *table = p->engine->table;
     lock_table(p);
     struct conn *conn = conn_find(table, &p->packet->outer.tuple, &direction);
-    if (conn != NULL) { /* entered by another worker since we looked */
+    bool is_again = conn != NULL && replaces(p, conn, direction, last);
+    if (conn != NULL && !is_again) { /* entered by another worker since we looked */
         conn_unlock_table(table);
         if (!judge_known(p, conn, direction))
             conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
         return;
     }
     conn = enter(p, d, &out);
-    bool answers = conn == NULL && room_tells(p);
+    if (conn != NULL && is_again && conn->proto == TG_PROTO_TCP)
+        tcp_open_again(conn, p->packet, last);
+    bool answers = conn == NULL && !is_picked_up(p->packet) && room_tells(p);
     conn_unlock_table(table);
     if (conn == NULL && is_picked_up(p->packet)) { /* it cannot go on as it was */
         conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
@@ -176,7 +208,12 @@ static void begin(struct passage *p, const struct decision *d)
         p->verdict->answer = answers;
         return;
     }
+    bool waits = conn->flags & CONN_WAITS;
     conn_unlock(conn);
+    if (waits) {
+        conclude(p, TG_DROP, TG_REASON_DEFAULT, TG_STATE_NEW, TG_NO_STATEMENT);
+        return;
+    }
     conclude_new(p, TG_ACCEPT, reason_of(d) == TG_REASON_RELATED ? TG_STATE_RELATED : TG_STATE_NEW, d);
     write_translation(p, &out);
 }
@@ -203,7 +240,8 @@ static bool can_begin(const struct passage *p)
     const struct tg_packet *packet = p->packet;
     switch (packet->kind) {
     case TG_TRANSPORT_TCP:
-        return tcp_is_opening(packet) || (policy_has_pickup(p->load->policy) && tcp_is_going_on(packet));
+    case TG_TRANSPORT_PORTS:
+        return machine_is_opening(packet) || (policy_has_pickup(p->load->policy) && machine_is_going_on(packet));
     case TG_TRANSPORT_QUERY: return !packet->icmp.is_answer;
     default: return true;
     }
@@ -303,7 +341,8 @@ bool would_allow(const struct passage *p, const struct conn *conn, struct decisi
 bool is_still_allowed(struct passage *p, struct conn *conn, enum tg_action *action, uint32_t *statement)
 {
     struct decision d = {.action = TG_ACCEPT, .statement = TG_NO_STATEMENT};
-    bool is_allowed = conn->flags & CONN_ANNOUNCED ? assist_allows(p, conn, &d.statement) : would_allow(p, conn, &d);
+    bool is_announced = (conn->flags & CONN_ANNOUNCED) && assist_allows(p, conn, &d.statement);
+    bool is_allowed = is_announced || would_allow(p, conn, &d);
     *action = d.action;
     *statement = d.statement;
     if (!is_allowed)

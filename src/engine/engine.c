@@ -19,8 +19,9 @@ static size_t load_size(const struct tg_engine_config *config)
     if (policy == NULL)
         return 0;
     size_t peers = filter_needs_peers(policy) ? mapping_peers_size(room_of(config)) : 0;
+    size_t expectations = policy_helper(policy, 0) != NULL ? expectation_table_size(room_of(config)) : 0;
     return sizeof(struct load) + (tg_policy_statement_count(policy) * config->workers + 1) * sizeof(struct hits) +
-           meter_size(policy, room_of(config)) + watch_size(policy) + peers;
+           meter_size(policy, room_of(config)) + watch_size(policy) + peers + expectations;
 }
 
 size_t tg_engine_size(const struct tg_engine_config *config)
@@ -54,6 +55,7 @@ struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
     conn_set_ageing(engine->table, room_is_aged);
     memset(engine->workers, 0, config->workers * sizeof *engine->workers);
     memcpy(engine->secret, config->secret, sizeof engine->secret);
+    identify_start(engine);
     return engine;
 }
 

@@ -5,6 +5,7 @@
  * error on its way in quotes what left in the direction !d: the flip of the quoted tuple is the tuple of d. What its
  * receiver must see quoted is what it once sent: the tuple of !d as it came in.
  */
+#include "connection/tcp.h"
 #include "engine/inside.h"
 #include "translate/rewrite.h"
 #include "wire/wire.h"
@@ -15,7 +16,7 @@ static bool is_alive(struct passage *p, struct conn *conn)
 {
     enum tg_action action;
     uint32_t statement;
-    return !conn_is_over(conn, p->tick) &&
+    return !conn_is_over(conn, p->tick) && !(conn->flags & CONN_WAITS) &&
            (is_judged(p, conn) || p->load->needs_mac || is_still_allowed(p, conn, &action, &statement));
 }
 
@@ -28,6 +29,18 @@ static void pass_error(struct passage *p, const struct conn *conn, uint8_t zone_
 static void refuse_error(struct passage *p)
 {
     conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+}
+
+/* Whether the number in a quoted TCP segment may be of one that was sent in that direction: who does not see the
+ * traffic does not know (RFC 5927 4.1). The eight bytes of it that RFC 792 asks for at least end with that number.
+ * Those of connections that a helper reads may have been changed on the way, and are not asked. */
+static bool is_quote_right(const struct passage *p, const struct conn *conn, enum conn_direction sent)
+{
+    const struct tg_packet *packet = p->packet;
+    uint32_t at = packet->quote.transport + TCP_SEQ;
+    if (conn->proto != TG_PROTO_TCP || conn->assisted != CONN_NONE)
+        return true;
+    return packet->len >= at + 4 && tcp_may_have_sent(conn, sent, wire_get32(packet->data + at));
 }
 
 /* The router's own error about a packet that it has not translated: it quotes it as it came, and goes to who sent it.
@@ -101,7 +114,8 @@ void judge_error(struct passage *p)
         return;
     }
     bool is_from_there = p->verdict->zone_in == conn->zone[direction] || p->verdict->zone_in == TG_ZONE_ROUTER;
-    if (!is_from_there || !tg_addr_equal(outer->dst, about.dst) || !is_alive(p, conn)) {
+    if (!is_from_there || !tg_addr_equal(outer->dst, about.dst) || !is_quote_right(p, conn, !direction) ||
+        !is_alive(p, conn)) {
         conn_unlock(conn);
         refuse_error(p);
         return;

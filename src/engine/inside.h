@@ -3,13 +3,15 @@
  *   engine.c  life, loading, counters
  *   judge.c   the way of a packet, and what belongs to a known connection
  *   begin.c   what begins a connection: forward and rule
- *   filter.c  strangers that a mapping lets in
+ *   filter.c  strangers that a mapping lets in, and hairpins by one
  *   source.c  the source that it leaves with
  *   room.c    who may have how much of the room
  *   clamp.c   the segment size that TCP agrees on
  *   memory.c  limits, scanners and knocks
  *   pieces.c  fragments
- *   assist.c  helpers: what control connections announce
+ *   identify.c  identifications of what leaves as another's
+ *   assist.c  helpers: control connections, their text and their sequence numbers
+ *   announce.c what they announce, and which of it is believed (reading.h)
  *   error.c   ICMP errors, and finding the connection that they speak of
  *
  * Loads. What a packet is judged by is one struct load, reached by one pointer. A worker writes the number of the
@@ -61,6 +63,8 @@ struct told {
     bool is_used;
 };
 
+enum { IDENTIFY_COUNTERS = 256 };
+
 enum kind { KIND_TCP, KIND_UDP, KIND_ICMP, KIND_OTHER, KINDS };
 
 struct tg_engine {
@@ -71,18 +75,21 @@ struct tg_engine {
     struct expectation_table
         *expectations; /* from the first load with a helper on; protected as expectation.h has it */
     uint64_t secret[4];
+    struct hash_key numbering;
     unsigned worker_count;
     struct worker *workers;
 
     _Atomic(struct load *) load;
     _Atomic uint32_t generation;
-    struct counter begun[KINDS]; /* written under the table's lock */
-    uint32_t emptied;            /* the tick of the last search for room in a full table; under the table's lock */
+    _Atomic uint32_t numbers[IDENTIFY_COUNTERS]; /* identify.c */
+    struct counter begun[KINDS];                 /* written under the table's lock */
+    uint32_t emptied; /* the tick of the last search for room in a full table; under the table's lock */
 
     /* room.c; under the table's lock */
-    struct tally *hosts;    /* how many connections each has begun, and how many of them are opening */
-    uint32_t opening[2];    /* TCP connections that have not been established, begun from inside and from outside */
-    uint32_t outside;       /* connections begun from outside */
+    struct tally *hosts; /* how many connections each has begun, and how many of them are opening */
+    uint32_t opening[2]; /* TCP connections that have not been established, begun from inside and from outside */
+    uint32_t unproven;   /* connections begun from outside, other than those, whose beginner has yet to show himself */
+    uint32_t outside;    /* connections begun from outside */
     struct told told[TOLD]; /* who was told of late that there is no room, by a hash of the address */
 };
 
@@ -98,9 +105,12 @@ struct passage {
     uint32_t tick;
     tg_step_fn *step; /* or NULL */
     void *context;
-    uint32_t came_len; /* bytes on the wire, as it came: it may leave longer */
-    bool is_read;      /* a helper is to read what it carries */
-    bool is_edited;    /* bytes of it have been changed by a helper */
+    struct conn_clue clue; /* to its connection */
+    uint32_t came_len;     /* bytes on the wire, as it came: it may leave longer */
+    bool is_read;          /* a helper is to read what it carries */
+    bool is_repeated;      /* it carries text that was written anew before */
+    bool is_edited;        /* bytes of it have been changed by a helper */
+    bool is_assisted;      /* a helper may change packets of its connection */
 };
 
 /* The ticks that a connection has from now on, as it stands. */
@@ -131,6 +141,8 @@ struct decision {
     bool is_hairpin;
     bool is_redirected;     /* a forward has taken it: `inside` has another destination than the packet */
     bool is_admitted;       /* a mapping has, that is open to its source */
+    uint8_t through;        /* a mapping of another inside has: the zone that it would leave by; else TG_ZONE_NONE */
+    struct tg_tuple came;   /* and as it came */
     uint32_t announced;     /* the expectation that it fulfils, or EXPECTATION_NONE */
     struct tg_tuple inside; /* the packet as the device that gets it will see it, but for the source */
     uint8_t zone_in, zone_out;
@@ -159,9 +171,9 @@ bool room_admits(struct passage *p, const struct decision *d);
 void room_enter(struct passage *p, struct conn *conn);
 void room_leave(struct tg_engine *engine, struct conn *conn);
 
-/* room.c: a connection counts as opening and has been established; the caller holds it. If so room_settle() is to be
- * told, of whoever has that tuple, when nothing is held any more. */
-bool room_is_settled(const struct conn *conn);
+/* room.c: a connection, held, counts as opening or unproven, and is no more, with a packet of `direction` that has
+ * passed. If so room_settle() is to be told, of whoever has that packet's tuple, when nothing is held any more. */
+bool room_is_settled(const struct conn *conn, enum conn_direction direction);
 void room_settle(struct passage *p, const struct tg_tuple *tuple);
 
 /* room.c: whether whoever began what found no room is to be told so: if he is inside, once in a while. The caller holds
@@ -182,16 +194,36 @@ bool map_announced(const struct passage *p, uint8_t zone, const struct mapping_k
  * => true with the inside address and port in d->inside */
 bool filter_admits(const struct passage *p, const struct policy_key *key, const struct conn *conn, struct decision *d);
 
-/* filter.c: the mapping that has admitted the packet; one more connection uses it. The caller holds the table.
- * => false if it is gone */
-bool filter_hold(const struct passage *p, const struct decision *d, uint32_t *mapping);
+/* filter.c: whether the mapping that has admitted the packet is still there. The caller holds the table. */
+bool filter_still_admits(const struct passage *p, const struct decision *d);
+
+/* filter.c: whether a packet, of a connection that is held, is the inside's first answer to a stranger: from then on
+ * the connection uses the mapping, which filter_settle() sees to. Nothing is held.
+ * => the connection of the tuple, held; or NULL if there is none any more, as its mapping is gone */
+bool filter_is_answer(const struct passage *p, const struct conn *conn, enum conn_direction direction);
+struct conn *filter_settle(struct passage *p, const struct tg_tuple *tuple, enum conn_direction *direction);
+
+/* filter.c: whether a packet that begins something inside is for the outside port of another inside's mapping; or,
+ * where `conn` is one that began so, whether it still could. `key` is the packet as it came. The caller holds `conn` or
+ * nothing.
+ * => true with d->through, d->came, and the other inside's address and port in d->inside */
+bool filter_reflects(const struct passage *p, const struct policy_key *key, const struct conn *conn,
+                     struct decision *d);
+
+/* filter.c: such a packet as what leaves by the zone d->through. */
+struct decision filter_leaving(const struct decision *d);
+
+/* filter.c: whether it may come in again by the other's mapping, having left as `out`, with its own in *mapping. The
+ * caller holds the table.
+ * => true with a use of both in *mapping; what the other has sent before waits no longer */
+bool filter_lets_back(struct passage *p, const struct decision *d, const struct tg_tuple *out, uint32_t *mapping);
 
 /* filter.c: room for whom mappings speak to, where the policy wants that known.
  * => 0, or -ENOMEM */
 int filter_prepare(struct tg_engine *engine, const struct tg_policy *policy);
 bool filter_needs_peers(const struct tg_policy *policy);
 
-/* clamp.c: lower the segment size that an accepted packet offers to what its zones carry.
+/* clamp.c: lower the segment size that an accepted packet offers to what its zones carry, or helpers leave of that.
  * => true if its bytes were changed */
 bool clamp_mss(const struct passage *p);
 
@@ -221,16 +253,17 @@ bool assist_hear(struct passage *p, const struct conn *conn, enum conn_direction
 /* assist.c: the same when it passes; `counts`: as TCP_PASS. Its bytes are put right. */
 void assist_pass(struct passage *p, const struct conn *conn, enum conn_direction direction, bool counts);
 
-/* assist.c: read a packet for which is_read has been set; nothing is held. */
+/* assist.c: read a packet for which is_read or is_repeated has been set, and that passes; nothing is held. */
 void assist_read(struct passage *p);
 
 /* assist.c: whether a packet that begins something has been announced, so that no rule need allow it.
  * => true with all of *d */
 bool assist_expects(struct passage *p, struct decision *d);
 
-/* assist.c: then, with the table held: whether it still is; with the mapping of its outside port, in use once more, or
- * MAPPING_NONE. And when its connection has been entered. */
-bool assist_hold(const struct passage *p, const struct decision *d, uint32_t *mapping);
+/* assist.c: then, with the table held: whether it still is; with the source that it is to leave with, and if that is
+ * its own, the mapping of the outside port that it came to, in use once more, or else MAPPING_NONE. And when its
+ * connection has been entered. */
+bool assist_hold(const struct passage *p, const struct decision *d, struct tg_addr *source, uint32_t *mapping);
 void assist_join(const struct passage *p, const struct decision *d, struct conn *conn);
 
 /* assist.c: whether an announced connection is to be let be still, by what lets its control connection be. */
@@ -253,7 +286,8 @@ static inline uint32_t statement_of(const struct passage *p, const struct conn *
 }
 
 /* judge.c: a packet of a connection that the caller holds, and that is let go of here.
- * => true if a verdict was given; false if the connection is over or begun anew, and has been forgotten */
+ * => true if a verdict was given; false if the connection is over, and has been forgotten, or the packet begins it
+ * anew, if the rules allow that: then begin() forgets it */
 bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direction);
 
 /* judge.c: a packet with its transport header: all of it, or a first fragment. */
@@ -262,7 +296,20 @@ void judge_whole(struct passage *p);
 /* pieces.c: a fragment; and whatever else there is of the datagram of a packet that is malformed. */
 void judge_fragment(struct passage *p);
 void refuse_rest(struct passage *p);
-bool finish_later(struct tg_engine *engine, struct tg_packet *packet);
+
+/* pieces.c: the second half of a fragment's translation; of a first one its identification alone, behind the rest. */
+bool finish_fragment(struct tg_engine *engine, struct tg_packet *packet);
+
+/* identify.c: once, when the engine has its secret. */
+void identify_start(struct tg_engine *engine);
+
+/* identify.c: whether a packet that leaves with the source `src` needs a new identification; one from `src` to `dst`.
+ */
+bool identify_is_due(const struct tg_packet *packet, struct tg_addr src);
+uint16_t identify(struct tg_engine *engine, const struct tg_packet *packet, struct tg_addr src, struct tg_addr dst);
+
+/* identify.c: give a packet one, whose source has been rewritten, if it needs one and is no fragment. */
+void identify_whole(struct tg_engine *engine, struct tg_packet *packet);
 
 /* error.c */
 void judge_error(struct passage *p);

@@ -1,12 +1,24 @@
 /* The way of a packet: tg_engine_judge(). Its steps stand in judge() in the order in which they are taken. */
-#include "connection/tcp.h"
+#include "connection/machine.h"
 #include "engine/inside.h"
 #include "translate/rewrite.h"
+
+/* Those of TCP are SCTP's and DCCP's, too (RFC 6092 REC-40). */
+static enum policy_timer machine_timer(const struct conn *conn)
+{
+    switch (machine_phase(conn)) {
+    case MACHINE_ESTABLISHED: return POLICY_TCP_ESTABLISHED;
+    case MACHINE_CLOSING: return POLICY_TCP_CLOSING;
+    default: return POLICY_TCP_OPENING;
+    }
+}
 
 static enum policy_timer timer_kind(const struct conn *conn)
 {
     switch (conn->proto) {
-    case TG_PROTO_TCP: return conn->state == TCP_ESTABLISHED ? POLICY_TCP_ESTABLISHED : POLICY_TCP_TRANSITORY;
+    case TG_PROTO_TCP:
+    case TG_PROTO_SCTP:
+    case TG_PROTO_DCCP: return machine_timer(conn);
     case TG_PROTO_UDP:
     case TG_PROTO_UDPLITE: return conn->flags & CONN_ANSWERED ? POLICY_UDP_STREAM : POLICY_UDP_NEW;
     case TG_PROTO_ICMP:
@@ -17,7 +29,11 @@ static enum policy_timer timer_kind(const struct conn *conn)
 
 uint32_t timer_in(const struct tg_policy *policy, const struct conn *conn)
 {
-    return CONN_SECONDS(policy_timeout(policy, timer_kind(conn)));
+    enum policy_timer kind = timer_kind(conn);
+    uint32_t seconds = policy_timeout(policy, kind);
+    if (conn->proto == TG_PROTO_DCCP && kind != POLICY_TCP_ESTABLISHED)
+        seconds *= 2; /* RFC 6092 REC-44: as long as its segments live, and they live longer */
+    return CONN_SECONDS(seconds);
 }
 
 uint32_t timer_of(const struct passage *p, const struct conn *conn)
@@ -75,10 +91,10 @@ static bool is_over(const struct passage *p, const struct conn *conn)
     return conn_is_over(conn, p->tick);
 }
 
-static bool is_begun_anew(const struct passage *p, const struct conn *conn)
+static bool is_waiting(const struct passage *p, const struct conn *conn)
 {
     (void)p;
-    return conn->proto == TG_PROTO_TCP && (conn->state == TCP_TIME_WAIT || conn->state == TCP_RESET);
+    return conn->flags & CONN_WAITS;
 }
 
 static bool is_of_older_load(const struct passage *p, const struct conn *conn)
@@ -91,15 +107,18 @@ static void translate(struct passage *p, const struct conn *conn, enum conn_dire
 {
     if (!(conn->flags & (CONN_SOURCE | CONN_DESTINATION)))
         return;
-    struct tg_tuple to = conn_tuple_out(conn, direction);
-    p->verdict->to = to;
+    struct tg_tuple *out = &p->verdict->to;
+    *out = conn_tuple_out(conn, direction);
     p->verdict->translation = TG_TRANSLATE_WHOLE;
     if (p->arrival->half && (conn->flags & CONN_HALVES)) {
+        struct tg_tuple half = *out;
         p->verdict->translation = TG_TRANSLATE_HALF;
-        to.src = p->packet->outer.tuple.src;
-        to.sport = p->packet->outer.tuple.sport;
+        half.src = p->packet->outer.tuple.src;
+        half.sport = p->packet->outer.tuple.sport;
+        rewrite_packet(p->packet, &half);
+    } else {
+        rewrite_packet(p->packet, out);
     }
-    rewrite_packet(p->packet, &to);
 }
 
 /* The load has changed since this connection was judged last: does what let it begin still stand? A refused one is
@@ -137,20 +156,43 @@ static enum tcp_judgement follow(struct passage *p, struct conn *conn, enum conn
     const struct tg_packet *packet = p->packet;
     if (conn->assisted != CONN_NONE && !assist_hear(p, conn, direction))
         return TCP_REFUSE;
-    if (conn->proto == TG_PROTO_TCP)
-        return tcp_follow(conn, direction, packet);
+    if (machine_follows(conn->proto))
+        return machine_follow(conn, direction, packet);
     if (packet->kind == TG_TRANSPORT_QUERY && packet->icmp.is_answer != (direction == CONN_REPLY))
         return TCP_REFUSE; /* an identifier that is the number of a type makes a question look like an answer */
     return TCP_PASS;
 }
 
+/* Whether what goes this way gives a connection time. What a stranger sends, whom a mapping has let in, does not: it
+ * would keep the mapping alive (RFC 7857 6). */
+static bool is_refreshing(const struct conn *conn, enum conn_direction direction)
+{
+    bool is_stranger_s = (conn->flags & (CONN_ADMITTED | CONN_SOURCE)) == CONN_ADMITTED;
+    return direction == CONN_REPLY || !is_stranger_s;
+}
+
 bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direction)
 {
-    struct tg_tuple tuple = p->packet->outer.tuple;
+    const struct tg_tuple *tuple = &p->packet->outer.tuple;
     if (conn_is_over(conn, p->tick)) {
         conn_unlock(conn);
-        forget(p, &tuple, is_over);
+        forget(p, tuple, is_over);
         return false;
+    }
+    if (conn->flags & CONN_WAITS) { /* if whom it is for has spoken since, it passes now; else it waits anew */
+        conn_unlock(conn);
+        if (direction == CONN_ORIGINAL) {
+            forget(p, tuple, is_waiting);
+            return false;
+        }
+        conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
+        return true;
+    }
+    if (filter_is_answer(p, conn, direction)) {
+        conn_unlock(conn);
+        conn = filter_settle(p, tuple, &direction);
+        if (conn == NULL)
+            return false;
     }
     p->verdict->zone_out = conn->zone[!direction];
     if (is_astray(p, conn, direction)) {
@@ -160,12 +202,10 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     }
     if (is_refused_now(p, conn, direction))
         return true;
+    enum policy_timer timer = timer_kind(conn);
     enum tcp_judgement judgement = follow(p, conn, direction);
     switch (judgement) {
-    case TCP_BEGIN:
-        conn_unlock(conn);
-        forget(p, &tuple, is_begun_anew);
-        return false;
+    case TCP_BEGIN: conn_unlock(conn); return false;
     case TCP_REFUSE:
         conn_unlock(conn);
         conclude(p, TG_DROP, TG_REASON_INVALID, TG_STATE_INVALID, TG_NO_STATEMENT);
@@ -173,7 +213,8 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     case TCP_PASS:
         if (direction == CONN_REPLY)
             conn->flags |= CONN_ANSWERED;
-        conn_refresh(conn, p->tick, timer_of(p, conn));
+        if (is_refreshing(conn, direction) || timer_kind(conn) != timer)
+            conn_refresh(conn, p->tick, timer_of(p, conn));
         break;
     case TCP_TOLERATE: break;
     }
@@ -181,10 +222,10 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     translate(p, conn, direction);
     if (conn->assisted != CONN_NONE)
         assist_pass(p, conn, direction, judgement == TCP_PASS);
-    bool is_settled = room_is_settled(conn);
+    bool is_settled = room_is_settled(conn, direction);
     conn_unlock(conn);
     if (is_settled)
-        room_settle(p, &tuple);
+        room_settle(p, tuple);
     return true;
 }
 
@@ -204,7 +245,7 @@ static void find_zone(struct passage *p)
 static void judge_tracked(struct passage *p)
 {
     enum conn_direction direction;
-    struct conn *conn = conn_find(p->engine->table, &p->packet->outer.tuple, &direction);
+    struct conn *conn = conn_find_by(p->engine->table, &p->packet->outer.tuple, &p->clue, &direction);
     passage_tell(p, TG_STEP_CONNECTION, conn != NULL, TG_NO_STATEMENT, NULL);
     if (conn == NULL || !judge_known(p, conn, direction))
         judge_new(p);
@@ -219,7 +260,7 @@ void judge_whole(struct passage *p)
     case TG_TRANSPORT_NOTICE: judge_new(p); break;
     default: judge_tracked(p); break;
     }
-    if (p->is_read)
+    if ((p->is_read || p->is_repeated) && p->verdict->action == TG_ACCEPT)
         assist_read(p);
 }
 
@@ -269,43 +310,81 @@ static void count(const struct passage *p)
     }
 }
 
-static void pass(struct passage *p, enum tg_decoded decoded)
+/* One packet; the passage has engine, load, worker and steps. */
+static void pass(struct passage *p, const struct tg_job *job)
 {
     struct worker *w = &p->engine->workers[p->worker];
+    p->packet = job->packet;
+    p->arrival = job->arrival;
+    p->verdict = job->verdict;
+    p->is_read = p->is_repeated = p->is_edited = p->is_assisted = false;
     *p->verdict = (struct tg_verdict){.statement = TG_NO_STATEMENT};
     if (p->arrival->now > w->now)
         w->now = p->arrival->now;
     p->now = w->now;
     p->came_len = p->packet->wire_len;
     p->tick = (uint32_t)(w->now >> CONN_TICK_SHIFT);
-    atomic_store(&w->at, atomic_load(&p->engine->generation));
-    p->load = atomic_load(&p->engine->load);
     sweep(p);
-    judge(p, decoded);
+    judge(p, job->decoded);
     bool is_clamped = clamp_mss(p);
+    if (p->verdict->translation == TG_TRANSLATE_WHOLE)
+        identify_whole(p->engine, p->packet);
     p->verdict->rewritten = is_clamped || p->is_edited || p->verdict->translation != TG_TRANSLATE_NONE;
     count(p);
-    atomic_store_explicit(&w->at, 0, memory_order_release);
+}
+
+/* Take the load of the moment, and let it go. */
+static void enter_load(struct passage *p)
+{
+    atomic_store(&p->engine->workers[p->worker].at, atomic_load(&p->engine->generation));
+    p->load = atomic_load(&p->engine->load);
+}
+
+static void leave_load(struct passage *p)
+{
+    atomic_store_explicit(&p->engine->workers[p->worker].at, 0, memory_order_release);
+}
+
+void tg_engine_judge_all(struct tg_engine *engine, unsigned worker, const struct tg_job *jobs, size_t count)
+{
+    enum { AHEAD = 32 };
+    struct passage p = {.engine = engine, .worker = worker};
+    struct conn_clue clues[AHEAD];
+    enter_load(&p);
+    for (; count != 0;) {
+        size_t n = count < AHEAD ? count : AHEAD;
+        for (size_t i = 0; i < n; i++)
+            clues[i] = conn_clue(engine->table, &jobs[i].packet->outer.tuple);
+        for (size_t i = 0; i < n; i++)
+            conn_follow_clue(engine->table, &clues[i]);
+        for (size_t i = 0; i < n; i++) {
+            p.clue = clues[i];
+            pass(&p, &jobs[i]);
+        }
+        jobs += n;
+        count -= n;
+    }
+    leave_load(&p);
 }
 
 void tg_engine_judge(struct tg_engine *engine, unsigned worker, struct tg_packet *packet, enum tg_decoded decoded,
                      const struct tg_arrival *arrival, struct tg_verdict *verdict)
 {
-    pass(
-        &(struct passage){.engine = engine, .worker = worker, .packet = packet, .arrival = arrival, .verdict = verdict},
-        decoded);
+    struct passage p = {.engine = engine, .worker = worker};
+    enter_load(&p);
+    p.clue = conn_clue(engine->table, &packet->outer.tuple);
+    pass(&p, &(struct tg_job){packet, decoded, arrival, verdict});
+    leave_load(&p);
 }
 
 void tg_engine_explain(struct tg_engine *engine, struct tg_packet *packet, enum tg_decoded decoded,
                        const struct tg_arrival *arrival, struct tg_verdict *verdict, tg_step_fn *step, void *context)
 {
-    pass(&(struct passage){.engine = engine,
-                           .packet = packet,
-                           .arrival = arrival,
-                           .verdict = verdict,
-                           .step = step,
-                           .context = context},
-         decoded);
+    struct passage p = {.engine = engine, .step = step, .context = context};
+    enter_load(&p);
+    p.clue = conn_clue(engine->table, &packet->outer.tuple);
+    pass(&p, &(struct tg_job){packet, decoded, arrival, verdict});
+    leave_load(&p);
 }
 
 bool tg_engine_finish(struct tg_engine *engine, struct tg_packet *packet)
@@ -314,12 +393,15 @@ bool tg_engine_finish(struct tg_engine *engine, struct tg_packet *packet)
     if (packet->kind == TG_TRANSPORT_ERROR)
         return finish_error(engine, packet);
     if (packet->kind == TG_TRANSPORT_LATER)
-        return finish_later(engine, packet);
+        return finish_fragment(engine, packet);
     struct conn *conn = conn_find_half(engine->table, &packet->outer.tuple, &direction);
     if (conn == NULL)
         return false;
     struct tg_tuple to = conn_tuple_out(conn, direction);
     conn_unlock(conn);
     rewrite_packet(packet, &to);
+    if (packet->fragment)
+        return finish_fragment(engine, packet);
+    identify_whole(engine, packet);
     return true;
 }

@@ -9,7 +9,7 @@ static void refuse_fragment(struct passage *p)
 }
 
 /* Rewrite the addresses of a later fragment, or as much of them as this hook allows. */
-static void translate_later(struct passage *p)
+static void translate_later(struct passage *p, uint16_t number)
 {
     struct tg_tuple *leaves = &p->verdict->to;
     const struct tg_tuple *came = &p->packet->outer.tuple;
@@ -21,6 +21,20 @@ static void translate_later(struct passage *p)
         to.src = came->src;
     }
     rewrite_packet(p->packet, &to);
+    if (p->verdict->translation == TG_TRANSLATE_WHOLE && identify_is_due(p->packet, to.src))
+        rewrite_identification(p->packet, number);
+}
+
+/* The identification that a datagram leaves with; its first fragment gets it here, unless it is to come by again. */
+static uint16_t number_first(struct passage *p)
+{
+    const struct tg_tuple *to = &p->verdict->to;
+    if (p->verdict->translation == TG_TRANSLATE_NONE || !identify_is_due(p->packet, to->src))
+        return 0;
+    uint16_t number = identify(p->engine, p->packet, to->src, to->dst);
+    if (p->verdict->translation == TG_TRANSLATE_WHOLE)
+        rewrite_identification(p->packet, number);
+    return number;
 }
 
 static struct fragment_moment moment_of(const struct passage *p)
@@ -57,9 +71,9 @@ static void judge_later(struct passage *p)
     }
     lengthen(p, &first);
     *p->verdict = first.verdict;
-    p->verdict->log = false; /* its first has been */
+    p->verdict->log = p->verdict->answer = false; /* its first has been */
     if (p->verdict->translation != TG_TRANSLATE_NONE)
-        translate_later(p);
+        translate_later(p, first.number);
 }
 
 static void judge_first(struct passage *p)
@@ -74,7 +88,8 @@ static void judge_first(struct passage *p)
     first = (struct fragment_first){.verdict = *p->verdict,
                                     .tuple = p->packet->outer.tuple,
                                     .tcp_end = tcp_end_of(p->packet),
-                                    .length = p->packet->fragment_length};
+                                    .length = p->packet->fragment_length,
+                                    .number = number_first(p)};
     fragment_note_first(p->engine->fragments, p->packet, &at, &first);
 }
 
@@ -93,11 +108,17 @@ void refuse_rest(struct passage *p)
         fragment_condemn(p->engine->fragments, p->packet, &at);
 }
 
-bool finish_later(struct tg_engine *engine, struct tg_packet *packet)
+bool finish_fragment(struct tg_engine *engine, struct tg_packet *packet)
 {
-    struct tg_tuple to;
-    if (!fragment_find_half(engine->fragments, packet, &to))
+    struct fragment_first first;
+    if (!fragment_find_half(engine->fragments, packet, &first))
         return false;
-    rewrite_packet(packet, &to);
+    struct tg_tuple to = first.verdict.to;
+    if (packet->kind == TG_TRANSPORT_LATER) {
+        to.sport = to.dport = 0;
+        rewrite_packet(packet, &to);
+    }
+    if (identify_is_due(packet, to.src))
+        rewrite_identification(packet, first.number);
     return true;
 }

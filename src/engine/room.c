@@ -15,6 +15,12 @@
  * pushed out is sent again. An address that has an eighth of its quarter, when more than half of it is taken, is
  * refused all the same: it pushes out nobody.
  *
+ * Unproven. What is not TCP and begins outside may come from an address that is anybody's, until who began it has been
+ * answered and has spoken again: one flood would fill the three quarters, and keep all others out. So once they are
+ * full the oldest makes room of what is unproven, or of what is opening if there is more of that, as long as it is an
+ * eighth of the table. That costs it little, since what let it in does so again; but nothing is unproven that a control
+ * connection has announced, which is let in once.
+ *
  * Ageing. From three quarters of the table on, connections that have not been answered (of TCP those opening) get less
  * time, in proportion to what is free, down to a 32nd of it: an answer that is not there after that is not coming. No
  * other connection ever ends before its time.
@@ -28,6 +34,7 @@ enum {
     LEAST = 64,   /* connections that no share or budget is below */
     SHARE = 8,    /* the part of a whole that one address gets, */
     OPENING = 4,  /* that opening connections get, */
+    DOUBTFUL = 8, /* that what may be nobody's must be, for the oldest of it to make room, */
     RESERVED = 4, /* that is kept from all outside */
     AGED = CONN_PRESSURE_FULL / 32,
 };
@@ -48,13 +55,18 @@ static bool is_outside(const struct passage *p, uint8_t zone, uint8_t family)
            tg_network_is_default(p->load->network, zone, family);
 }
 
-static uint8_t standing_of(const struct passage *p, uint8_t zone)
+/* How that stands which the packet begins by `zone`. */
+static uint8_t standing_of(const struct passage *p, uint8_t zone, bool is_announced)
 {
-    uint8_t standing = p->packet->outer.tuple.proto == TG_PROTO_TCP ? CONN_STANDS_OPENING : 0;
+    const struct tg_tuple *t = &p->packet->outer.tuple;
+    bool is_tcp = t->proto == TG_PROTO_TCP;
+    uint8_t standing = is_tcp ? CONN_STANDS_OPENING : 0;
     if (zone == TG_ZONE_ROUTER)
         return standing;
     standing |= CONN_STANDS_COUNTED;
-    return is_outside(p, zone, p->packet->outer.tuple.family) ? standing | CONN_STANDS_OUTSIDE : standing;
+    if (!is_outside(p, zone, t->family))
+        return standing;
+    return standing | CONN_STANDS_OUTSIDE | (is_tcp || is_announced ? 0 : CONN_STANDS_UNPROVEN);
 }
 
 static struct tally_key key_of(struct tg_addr addr, uint8_t family, uint8_t standing, enum sort sort)
@@ -75,14 +87,59 @@ static bool side_of(uint8_t standing)
     return standing & CONN_STANDS_OUTSIDE;
 }
 
-/* The oldest of those that are opening, begun on one side, goes. */
+/* A connection is neither opening nor unproven any more. */
+static void settle(struct tg_engine *engine, struct conn *conn)
+{
+    if (conn->standing & CONN_STANDS_OPENING) {
+        struct tally_key opening = key_of_conn(conn, SORT_OPENING);
+        tally_take(engine->hosts, &opening);
+        engine->opening[side_of(conn->standing)]--;
+    }
+    if (conn->standing & CONN_STANDS_UNPROVEN)
+        engine->unproven--;
+    conn->standing &= CONN_STANDS_COUNTED | CONN_STANDS_OUTSIDE;
+}
+
+static bool is_established(const struct conn *conn)
+{
+    switch ((enum tcp_state)conn->state) {
+    case TCP_ESTABLISHED:
+    case TCP_FIN_ORIGINAL:
+    case TCP_FIN_REPLY:
+    case TCP_CLOSING:
+    case TCP_TIME_WAIT: return conn->flags & CONN_ANSWERED;
+    default: return false;
+    }
+}
+
+/* The oldest of those that stand so, and were begun on that side, goes; but one that has just been established, though
+ * room_settle() has not been told yet, only counts as opening no more. */
 static bool push_out(struct tg_engine *engine, uint8_t standing)
 {
-    const uint8_t mask = CONN_STANDS_OPENING | CONN_STANDS_OUTSIDE;
-    struct conn *oldest = conn_oldest(engine->table, mask, standing & mask);
-    if (oldest != NULL)
+    struct conn *oldest = conn_oldest(engine->table, standing | CONN_STANDS_OUTSIDE, standing);
+    if (oldest == NULL)
+        return false;
+    if (is_established(oldest)) {
+        settle(engine, oldest);
+        conn_unlock(oldest);
+    } else {
         conn_remove(engine->table, oldest, release, engine);
-    return oldest != NULL;
+    }
+    return true;
+}
+
+static bool is_outside_full(const struct tg_engine *engine)
+{
+    uint32_t room = conn_room(engine->table);
+    return room > LEAST && engine->outside >= room - room / RESERVED;
+}
+
+static bool makes_room_outside(struct tg_engine *engine)
+{
+    uint32_t opening = engine->opening[true], unproven = engine->unproven;
+    uint32_t most = opening > unproven ? opening : unproven;
+    uint8_t standing = opening > unproven ? CONN_STANDS_OPENING : CONN_STANDS_UNPROVEN;
+    return most >= part(conn_room(engine->table), DOUBTFUL) && push_out(engine, standing | CONN_STANDS_OUTSIDE);
 }
 
 bool room_admits(struct passage *p, const struct decision *d)
@@ -90,25 +147,26 @@ bool room_admits(struct passage *p, const struct decision *d)
     struct tg_engine *engine = p->engine;
     const struct tg_tuple *t = &p->packet->outer.tuple;
     uint32_t room = conn_room(engine->table), taken = conn_count(engine->table), budget = part(room, OPENING);
-    uint8_t standing = standing_of(p, d->zone_in);
-    bool is_counted = standing & CONN_STANDS_COUNTED, side = side_of(standing);
+    uint8_t standing = standing_of(p, d->zone_in, d->announced != EXPECTATION_NONE);
+    bool is_counted = standing & CONN_STANDS_COUNTED, is_opening = standing & CONN_STANDS_OPENING;
+    bool side = side_of(standing);
     struct tally_key all = key_of(t->src, t->family, standing, SORT_ALL);
     struct tally_key opening = key_of(t->src, t->family, standing, SORT_OPENING);
-    if (side && room > LEAST && engine->outside >= room - room / RESERVED)
-        return false;
     if (is_counted && taken > room / 2 && tally_count(engine->hosts, &all) >= part(room, SHARE))
         return false;
-    if (!(standing & CONN_STANDS_OPENING))
-        return true;
-    if (is_counted && engine->opening[side] > budget / 2 && tally_count(engine->hosts, &opening) >= part(budget, SHARE))
+    if (is_counted && is_opening && engine->opening[side] > budget / 2 &&
+        tally_count(engine->hosts, &opening) >= part(budget, SHARE))
         return false;
-    return engine->opening[side] < budget || push_out(engine, standing);
+    if (side && is_outside_full(engine) && !makes_room_outside(engine))
+        return false;
+    return !is_opening || engine->opening[side] < budget ||
+           push_out(engine, standing & (CONN_STANDS_OPENING | CONN_STANDS_OUTSIDE));
 }
 
 void room_enter(struct passage *p, struct conn *conn)
 {
     struct tg_engine *engine = p->engine;
-    conn->standing = standing_of(p, conn->zone[CONN_ORIGINAL]);
+    conn->standing = standing_of(p, conn->zone[CONN_ORIGINAL], conn->flags & CONN_ANNOUNCED);
     struct tally_key all = key_of_conn(conn, SORT_ALL), opening = key_of_conn(conn, SORT_OPENING);
     tally_add(engine->hosts, &all);
     engine->outside += side_of(conn->standing);
@@ -116,39 +174,24 @@ void room_enter(struct passage *p, struct conn *conn)
         tally_add(engine->hosts, &opening);
         engine->opening[side_of(conn->standing)]++;
     }
-}
-
-static void stop_opening(struct tg_engine *engine, struct conn *conn)
-{
-    if (!(conn->standing & CONN_STANDS_OPENING))
-        return;
-    struct tally_key opening = key_of_conn(conn, SORT_OPENING);
-    tally_take(engine->hosts, &opening);
-    engine->opening[side_of(conn->standing)]--;
-    conn->standing &= (uint8_t)~CONN_STANDS_OPENING;
+    if (conn->standing & CONN_STANDS_UNPROVEN)
+        engine->unproven++;
 }
 
 void room_leave(struct tg_engine *engine, struct conn *conn)
 {
     struct tally_key all = key_of_conn(conn, SORT_ALL);
-    stop_opening(engine, conn);
+    settle(engine, conn);
     tally_take(engine->hosts, &all);
     engine->outside -= side_of(conn->standing);
     conn->standing = 0;
 }
 
-bool room_is_settled(const struct conn *conn)
+bool room_is_settled(const struct conn *conn, enum conn_direction direction)
 {
-    if (!(conn->standing & CONN_STANDS_OPENING) || !(conn->flags & CONN_ANSWERED))
-        return false;
-    switch ((enum tcp_state)conn->state) {
-    case TCP_ESTABLISHED:
-    case TCP_FIN_ORIGINAL:
-    case TCP_FIN_REPLY:
-    case TCP_CLOSING:
-    case TCP_TIME_WAIT: return true;
-    default: return false;
-    }
+    if (conn->standing & CONN_STANDS_OPENING)
+        return is_established(conn);
+    return (conn->standing & CONN_STANDS_UNPROVEN) && direction == CONN_ORIGINAL && (conn->flags & CONN_ANSWERED);
 }
 
 void room_settle(struct passage *p, const struct tg_tuple *tuple)
@@ -157,8 +200,8 @@ void room_settle(struct passage *p, const struct tg_tuple *tuple)
     lock_table(p);
     struct conn *conn = conn_find(p->engine->table, tuple, &direction);
     if (conn != NULL) {
-        if (room_is_settled(conn)) /* it may be another by now */
-            stop_opening(p->engine, conn);
+        if (room_is_settled(conn, direction)) /* it may be another by now */
+            settle(p->engine, conn);
         conn_unlock(conn);
     }
     conn_unlock_table(p->engine->table);
@@ -175,8 +218,9 @@ bool room_tells(struct passage *p)
     const struct tg_tuple *t = &p->packet->outer.tuple;
     uint8_t zone = p->verdict->zone_in;
     struct told *told = told_of(p->engine, t->src);
-    if (zone == TG_ZONE_ROUTER || is_outside(p, zone, t->family) ||
-        (told->is_used && p->tick - told->tick < CONN_SECONDS(1)))
+    /* another worker's clock may be a little ahead of this one's */
+    bool is_of_late = told->is_used && p->tick - told->tick + CONN_SECONDS(1) < 2 * CONN_SECONDS(1);
+    if (zone == TG_ZONE_ROUTER || is_outside(p, zone, t->family) || is_of_late)
         return false;
     *told = (struct told){p->tick, true};
     return true;

@@ -1,5 +1,5 @@
 /* The source that a connection leaves with: its own, a router address, or what the file says; and the port. */
-#include "connection/tcp.h"
+#include "connection/machine.h"
 #include "engine/inside.h"
 
 enum { LOWEST = 1024 }; /* of the ports that are not well known */
@@ -61,6 +61,10 @@ bool source_address(const struct passage *p, const struct decision *d, struct tg
 
 bool is_source_right(const struct passage *p, const struct decision *d, struct tg_addr source)
 {
+    if (d->through != TG_ZONE_NONE) {
+        const struct decision leaving = filter_leaving(d);
+        return is_source_right(p, &leaving, source);
+    }
     const struct policy_translation *translation = translation_of(p, d);
     struct tg_addr wanted;
     if (translation != NULL && !translation->itself)
@@ -97,7 +101,7 @@ static bool is_tuple_taken(struct conn_table *table, const struct tg_tuple *tupl
 
 bool is_picked_up(const struct tg_packet *packet)
 {
-    return packet->kind == TG_TRANSPORT_TCP && !tcp_is_opening(packet);
+    return machine_follows(packet->outer.tuple.proto) && !machine_is_opening(packet);
 }
 
 static uint32_t tuples_taken(const struct taken *taken, uint32_t word)
@@ -142,12 +146,15 @@ static struct mapping_choice choice_of(const struct passage *p, const struct dec
     const struct policy_nat *nat = policy_nat(p->load->policy);
     enum mapping_keep keep = d->zone_in == TG_ZONE_ROUTER ? MAPPING_KEEP_ANY : MAPPING_KEEP_WITHIN;
     if (is_one_to_one(p, d))
-        return (struct mapping_choice){.first = nat->ports.first, .last = nat->ports.last, .keep = MAPPING_KEEP_ALWAYS};
+        return (struct mapping_choice){.first = nat->ports.first,
+                                       .last = nat->ports.last,
+                                       .keep = MAPPING_KEEP_ALWAYS,
+                                       .is_sole = true};
     bool is_router = tg_network_is_own(p->load->network, TG_ZONE_NONE, TG_IPV4, taken->out->src);
     taken->p = p;
     taken->zone = d->zone_out;
     taken->is_others = is_router && d->zone_in != TG_ZONE_ROUTER;
-    return (struct mapping_choice){nat->ports.first, nat->ports.last, keep, taken_ports, taken};
+    return (struct mapping_choice){nat->ports.first, nat->ports.last, keep, taken_ports, taken, false};
 }
 
 /* The port that a translated connection leaves with: its mapping's. The router's own connections have mappings too, so
@@ -174,25 +181,25 @@ static bool map_source(struct passage *p, const struct decision *d, bool alone, 
     return *mapping != MAPPING_NONE;
 }
 
-/* Mappings for one port, or for two that are neighbours.
- * => true with the first outside one in *port */
-static bool map_neighbours(struct mapping_table *table, const struct mapping_key *key,
-                           const struct mapping_choice *choice, uint32_t count, uint16_t *port, uint32_t *mappings)
+/* A mapping for the port behind that of `key`, which has the outside port `port`, an even one, from mappings[0]: the
+ * one behind that.
+ * => true with mappings[1]; or false, and the first is none any more */
+static bool map_second(struct mapping_table *table, const struct mapping_key *key, const struct mapping_choice *choice,
+                       uint16_t port, uint32_t *mappings)
 {
     uint16_t second;
-    mappings[0] = mapping_use(table, key, choice, port);
-    if (mappings[0] == MAPPING_NONE || count == 1)
-        return mappings[0] != MAPPING_NONE;
     struct mapping_key behind = *key;
     struct mapping_choice next = *choice;
     behind.port++;
-    next.first = next.last = (uint16_t)(*port + 1);
-    mappings[1] = *port % 2 == 0 ? mapping_use(table, &behind, &next, &second) : MAPPING_NONE;
-    if (mappings[1] != MAPPING_NONE && second == *port + 1)
+    next.first = next.last = (uint16_t)(port + 1);
+    next.is_sole = true; /* whether there is a share left has been asked for the first */
+    mappings[1] = port % 2 == 0 ? mapping_use(table, &behind, &next, &second) : MAPPING_NONE;
+    if (mappings[1] != MAPPING_NONE && second == port + 1)
         return true;
     if (mappings[1] != MAPPING_NONE)
         mapping_cancel(table, mappings[1]);
     mapping_cancel(table, mappings[0]);
+    mappings[0] = mappings[1] = MAPPING_NONE;
     return false;
 }
 
@@ -200,6 +207,7 @@ bool map_announced(const struct passage *p, uint8_t zone, const struct mapping_k
                    uint32_t count, uint16_t *port, uint32_t *mappings)
 {
     enum { TRIES = 32 };
+    struct mapping_table *table = p->engine->mappings;
     const struct tg_addr inside = tg_ipv4(key->inside);
     const struct tg_tuple out = {tg_ipv4(key->outside), tg_ipv4(remote), 0, 0, TG_IPV4, key->proto};
     const struct decision d = {
@@ -211,16 +219,21 @@ bool map_announced(const struct passage *p, uint8_t zone, const struct mapping_k
     struct taken taken = {.out = &out};
     struct mapping_choice choice = choice_of(p, &d, &taken);
     wanted.remote = nat_for(p, key->proto)->mapping == POLICY_ENDPOINT_INDEPENDENT ? 0 : remote;
-    if (map_neighbours(p->engine->mappings, &wanted, &choice, count, port, mappings))
+    mappings[0] = mapping_use(table, &wanted, &choice, port);
+    if (mappings[0] == MAPPING_NONE)
+        return false;
+    if (count == 1 || map_second(table, &wanted, &choice, *port, mappings))
         return true;
     uint32_t lowest = choice.first > LOWEST ? choice.first : LOWEST;
-    if (count == 1 || choice.keep == MAPPING_KEEP_ALWAYS || lowest + 2 > choice.last)
+    if (choice.keep == MAPPING_KEEP_ALWAYS || lowest + 2 > choice.last)
         return false;
+    choice.is_sole = true;
     for (int i = 0; i < TRIES; i++) { /* wherever there is a pair */
-        uint32_t even = (lowest + mapping_random(p->engine->mappings, choice.last - lowest)) & ~UINT32_C(1);
+        uint32_t even = (lowest + mapping_random(table, choice.last - lowest)) & ~UINT32_C(1);
         struct mapping_choice one = choice;
         one.first = one.last = (uint16_t)(even < lowest ? even + 2 : even);
-        if (one.first < choice.last && map_neighbours(p->engine->mappings, &wanted, &one, count, port, mappings))
+        mappings[0] = one.first < choice.last ? mapping_use(table, &wanted, &one, port) : MAPPING_NONE;
+        if (mappings[0] != MAPPING_NONE && map_second(table, &wanted, &choice, *port, mappings))
             return true;
     }
     return false;
@@ -265,34 +278,41 @@ static void unmap(struct passage *p, uint32_t *mapping)
     *mapping = MAPPING_NONE;
 }
 
-/* What has been announced uses the mapping of the outside port that it comes to; but where its source is translated,
- * that one's. */
-static bool is_held(struct passage *p, const struct decision *d, bool is_moved, uint32_t *mapping)
+/* Of a hairpin by a mapping: as it would leave; and if it may come in again, with the end that the other mapping stands
+ * for. */
+static bool choose_outside_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping)
 {
-    if (!assist_hold(p, d, mapping))
+    const struct decision leaving = filter_leaving(d);
+    *out = d->came;
+    if (!source_address(p, &leaving, &out->src) || !map_source(p, &leaving, false, out, mapping))
         return false;
-    if (is_moved && *mapping != MAPPING_NONE) {
-        mapping_release(p->engine->mappings, *mapping);
-        *mapping = MAPPING_NONE;
+    if (filter_lets_back(p, d, out, mapping)) {
+        out->dst = d->inside.dst;
+        out->dport = d->inside.dport;
     }
-    return true;
+    struct tg_tuple reply = tg_tuple_flip(out);
+    if (!is_tuple_taken(p->engine->table, &reply))
+        return true;
+    unmap(p, mapping);
+    return false;
 }
 
 bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping)
 {
     *out = d->inside;
     *mapping = MAPPING_NONE;
-    if (!source_address(p, d, &out->src))
+    if (d->through != TG_ZONE_NONE)
+        return choose_outside_source(p, d, out, mapping);
+    bool is_announced = d->announced != EXPECTATION_NONE;
+    if (is_announced ? !assist_hold(p, d, &out->src, mapping) : !source_address(p, d, &out->src))
         return false;
     bool is_moved = !tg_addr_equal(out->src, d->inside.src);
     bool is_own = d->zone_in == TG_ZONE_ROUTER && is_translatable(out) && is_shared(p, d);
     if (is_moved && is_picked_up(p->packet) && is_answer_of_forward(p, d))
         return false;
     if (d->is_admitted) {
-        if (is_moved || !filter_hold(p, d, mapping))
+        if (is_moved || !filter_still_admits(p, d))
             return false;
-    } else if (d->announced != EXPECTATION_NONE && !is_held(p, d, is_moved, mapping)) {
-        return false;
     } else if (*mapping == MAPPING_NONE && (is_moved || is_own) && has_source_port(p)) {
         if (!map_source(p, d, false, out, mapping))
             return false;

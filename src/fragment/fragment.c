@@ -272,15 +272,13 @@ void fragment_condemn(struct fragment_table *table, const struct tg_packet *pack
     spin_release(&table->lock);
 }
 
-bool fragment_find_half(struct fragment_table *table, const struct tg_packet *packet, struct tg_tuple *to)
+bool fragment_find_half(struct fragment_table *table, const struct tg_packet *packet, struct fragment_first *first)
 {
     const struct name name = half_name_of(packet, &packet->outer.tuple.dst);
     spin_take(&table->lock);
     const struct datagram *d = find(table, &name);
-    if (d != NULL) {
-        *to = d->first.verdict.to;
-        to->sport = to->dport = 0;
-    }
+    if (d != NULL)
+        *first = d->first;
     spin_release(&table->lock);
     return d != NULL;
 }

@@ -58,6 +58,7 @@ struct fragment_first {
     struct tg_tuple tuple; /* as it came */
     uint32_t tcp_end;      /* of TCP: the sequence number behind it … */
     uint16_t length;       /* … and this many bytes of the datagram */
+    uint16_t number;       /* of IPv4 with another source: the identification that all of it leaves with */
 };
 
 enum fragment_place {
@@ -78,8 +79,8 @@ void fragment_note_first(struct fragment_table *table, const struct tg_packet *p
 /* A first fragment was malformed: nothing of its datagram may pass. */
 void fragment_condemn(struct fragment_table *table, const struct tg_packet *packet, const struct fragment_moment *at);
 
-/* A later fragment, half translated.
- * => true with what it leaves as (without ports) in *to; false if the datagram has been forgotten */
-bool fragment_find_half(struct fragment_table *table, const struct tg_packet *packet, struct tg_tuple *to);
+/* A fragment, half translated.
+ * => true with what its first left as; false if the datagram has been forgotten */
+bool fragment_find_half(struct fragment_table *table, const struct tg_packet *packet, struct fragment_first *first);
 
 #endif

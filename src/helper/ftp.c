@@ -10,7 +10,14 @@
 #include "helper/inside.h"
 #include "tidegate/packet.h"
 
-/* h1,h2,h3,h4,p1,p2 */
+enum { TELNET = 0xf0 }; /* its commands, and what leads them in (RFC 854) */
+
+static bool is_letter(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* h1,h2,h3,h4,p1,p2, where the port is not 0 */
 static bool read_six(struct reader *r, struct tg_addr *addr, uint16_t *port)
 {
     uint32_t n[6];
@@ -19,7 +26,7 @@ static bool read_six(struct reader *r, struct tg_addr *addr, uint16_t *port)
             return false;
     *addr = tg_ipv4(n[0] << 24 | n[1] << 16 | n[2] << 8 | n[3]);
     *port = (uint16_t)(n[4] << 8 | n[5]);
-    return true;
+    return *port != 0;
 }
 
 static void add(struct helper_message *message, const struct helper_item *found)
@@ -94,6 +101,20 @@ static void read_extended_passive(struct reader r, struct helper_message *messag
         add(message, &item);
 }
 
+/* Three or four letters, and arguments behind a blank (RFC 959 5.3), perhaps behind what telnet sends to interrupt; or
+ * nothing. A line of HTTP ("Host: …"), or of anything enciphered, is none. */
+static bool is_command(struct reader line)
+{
+    uint32_t letters = 0;
+    while (line.at < line.end && line.bytes[line.at] >= TELNET)
+        line.at++;
+    if (line.at == line.end)
+        return true;
+    for (; line.at < line.end && is_letter(line.bytes[line.at]); line.at++)
+        letters++;
+    return letters >= 3 && letters <= 4 && (line.at == line.end || line.bytes[line.at] == ' ');
+}
+
 void ftp_read(bool is_reply, const uint8_t *bytes, uint32_t len, struct helper_message *message)
 {
     struct reader r = {bytes, 0, len}, line;
@@ -101,7 +122,8 @@ void ftp_read(bool is_reply, const uint8_t *bytes, uint32_t len, struct helper_m
     if (!read_line(&r, &line, &has_cr))
         return;
     message->len = r.at;
-    if (!has_cr)
+    message->is_foreign = !is_reply && !is_command(line);
+    if (!has_cr || message->is_foreign)
         return;
     if (!is_reply && read_text(&line, "PORT ")) {
         read_numbers(line, false, message);
@@ -123,16 +145,24 @@ static const char *const verbs[] = {
     "ABOR", "CCC",  "CSID", "PASV", "EPSV", "PORT", "EPRT", "LIST", "NLST", "MLSD", "RETR", "STOR",
 };
 
+/* A request of HTTP, with a method that somebody has made up: USER / HTTP/1.1 */
+static bool is_http(struct reader line)
+{
+    static const char version[] = " HTTP/1.";
+    while (line.at < line.end && !read_text(&line, version))
+        line.at++;
+    return line.at < line.end;
+}
+
 bool ftp_greets(bool is_reply, const uint8_t *bytes, uint32_t len)
 {
     struct reader r = {bytes, 0, len}, line;
     bool has_cr;
     uint32_t code;
-    if (!read_line(&r, &line, &has_cr))
-        line = r;
     if (is_reply)
-        return line.end < 4 ||
-               (read_number(&line, 3, 599, &code) && code >= 100 && (read_byte(&line, ' ') || read_byte(&line, '-')));
+        return read_number(&r, 3, 599, &code) && code >= 100 && (read_byte(&r, ' ') || read_byte(&r, '-'));
+    if (!read_line(&r, &line, &has_cr) || !has_cr || is_http(line))
+        return false;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         struct reader word = line;
         if (read_text(&word, verbs[i]) && (word.at == word.end || read_byte(&word, ' ')))

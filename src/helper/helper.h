@@ -72,12 +72,14 @@ struct helper_item {
 struct helper_message {
     uint32_t len; /* bytes that it takes: the next one may begin behind them; 0: it is not complete */
     uint32_t count;
-    struct helper_item items[HELPER_ITEMS]; /* their spots do not overlap, and are in the order of the bytes */
+    struct helper_item items[HELPER_ITEMS]; /* their spots do not overlap, in whatever order */
+    bool is_full;                           /* there were more than that: then there are none */
+    bool is_foreign; /* this is not the helper's protocol at all: what follows is not to be read either */
     /* The length of its body, where it says one that changes with it: where it is written, and where the body begins.
      */
     bool has_length;
     struct helper_spot length;
-    uint16_t body;
+    uint16_t body, body_len;
 };
 
 /* Read the message at the beginning of `bytes`. `is_reply`: it comes from the side that was connected to. `port`: the
@@ -87,16 +89,16 @@ struct helper_message {
 void helper_read(enum helper_kind kind, bool is_reply, uint16_t port, const uint8_t *bytes, uint32_t len,
                  struct helper_message *message);
 
-/* Whether a connection over TCP that begins with these bytes can be one of the helper's protocol at all. What begins
- * as something else (a web browser that was told to speak to port 21) is not read any further, whatever lines it may
- * bring.
- * => true as well where there are too few bytes to tell */
+/* Whether the first bytes that one side of a connection over TCP sends show that it is one of the helper's protocol.
+ * What begins as something else (a web browser that was told to speak to port 21) is not read any further, whatever
+ * lines it may bring; nor what begins with too few bytes to tell, as somebody may have seen to (RFC 9293 3.8.6: by a
+ * window of one byte). */
 bool helper_greets(enum helper_kind kind, bool is_reply, const uint8_t *bytes, uint32_t len);
 
 /* Write what stands in a spot anew, for this address and port (of HELPER_PORTS the first), in place of the `len` bytes
  * of `was`. Only IPv4 addresses are ever written anew.
- * => its length, at most HELPER_WRITTEN */
-#define HELPER_WRITTEN 32
+ * => its length, less than HELPER_WRITTEN */
+#define HELPER_WRITTEN 24
 uint32_t helper_write(enum helper_form form, const uint8_t *was, uint32_t len, struct tg_addr addr, uint16_t port,
                       char out[static HELPER_WRITTEN]);
 

@@ -35,14 +35,15 @@ bool read_text(struct reader *r, const char *text);
 /* A number of at most `digits` digits and at most `most`.
  * => true with *number */
 bool read_number(struct reader *r, uint32_t digits, uint32_t most, uint32_t *number);
-bool read_port(struct reader *r, uint16_t *port);
+bool read_port(struct reader *r, uint16_t *port); /* not 0 */
 
 /* An address of either family, as long as bytes that may be of one go on.
  * => true with *family and *addr, and *spot where it stands */
 bool read_address(struct reader *r, uint8_t *family, struct tg_addr *addr, struct helper_spot *spot);
 
-/* Step over blanks and tabs. */
+/* Step over blanks and tabs; and those at the end are none of it. */
 void read_blanks(struct reader *r);
+void drop_blanks(struct reader *r);
 
 /* ---- lines ---- */
 
@@ -71,7 +72,7 @@ bool read_is(const struct reader *word, const char *text);
  * => it, all zero but for family and role; or NULL, there are too many */
 struct helper_item *helper_add(struct helper_message *message, enum helper_role role);
 
-/* One more place where an item is written. */
+/* One more place where an item is written, of HELPER_SPOTS at most. */
 void helper_add_spot(struct helper_item *item, enum helper_form form, uint32_t at, uint32_t len);
 
 void ftp_read(bool is_reply, const uint8_t *bytes, uint32_t len, struct helper_message *message);

@@ -147,7 +147,7 @@ void rtsp_read(bool is_reply, const uint8_t *bytes, uint32_t len, struct helper_
         message->len = r.at;
         return;
     }
-    rtsp.is_setup = is_reply ? is_status && read_text(&status, "200") : method != NULL && strcmp(method, "SETUP") == 0;
+    rtsp.is_setup = is_reply ? is_status && read_text(&status, "200 ") : method != NULL && strcmp(method, "SETUP") == 0;
     enum fields fields = read_fields(&r, visit_field, &rtsp);
     if (fields == FIELDS_WHOLE)
         message->len = r.at + rtsp.body;
@@ -161,7 +161,7 @@ bool rtsp_greets(bool is_reply, const uint8_t *bytes, uint32_t len)
 {
     struct reader r = {bytes, 0, len}, line;
     bool has_cr;
-    if (!read_line(&r, &line, &has_cr))
-        return len < HELPER_LONGEST;
-    return is_reply ? read_text(&line, "RTSP/1.0 ") : read_request(line) != NULL;
+    if (is_reply)
+        return read_text(&r, "RTSP/1.0 ");
+    return read_line(&r, &line, &has_cr) && has_cr && read_request(line) != NULL;
 }

@@ -29,22 +29,20 @@ struct sip {
 
 /* ---- the header ---- */
 
-/* HOST[:PORT], where HOST is an IPv4 address; as one spot. */
-static void read_endpoint(struct reader *r, struct helper_message *message)
+/* HOST[:PORT] and nothing else, where HOST is an IPv4 address; as one spot. */
+static void read_endpoint(struct reader text, struct helper_message *message)
 {
-    struct reader text = *r;
     struct helper_item found = {.port = HELPER_SIP_PORT};
     struct helper_spot spot;
-    uint32_t first = r->at;
+    uint32_t first = text.at;
     while (text.at < text.end &&
            ((text.bytes[text.at] >= '0' && text.bytes[text.at] <= '9') || text.bytes[text.at] == '.'))
         text.at++;
     struct reader host = {text.bytes, first, text.at};
     if (!read_address(&host, &found.family, &found.addr, &spot) || host.at != host.end)
         return;
-    if (read_byte(&text, ':') && !read_port(&text, &found.port))
+    if ((read_byte(&text, ':') && !read_port(&text, &found.port)) || text.at != text.end)
         return;
-    r->at = text.at;
     struct helper_item *item = helper_add(message, HELPER_MENTIONS);
     if (item == NULL)
         return;
@@ -62,7 +60,7 @@ static void read_uri(struct reader *r, struct helper_message *message)
         end++;
     const uint8_t *at = end > r->at ? memchr(r->bytes + r->at, '@', end - r->at) : NULL;
     struct reader host = {r->bytes, at != NULL ? (uint32_t)(at + 1 - r->bytes) : r->at, end};
-    read_endpoint(&host, message);
+    read_endpoint(host, message);
     r->at = end;
 }
 
@@ -88,7 +86,7 @@ static void read_seen(struct reader params, struct helper_message *message)
         if (read_is(&name, "received") && addr.len == 0) {
             if (!read_address(&value, &seen.family, &seen.addr, &addr) || value.at != value.end)
                 return;
-        } else if (read_is(&name, "rport") && value.at < value.end && port.len == 0) {
+        } else if (read_is(&name, "rport") && value.at < value.end && port.len == 0) { /* one that asks has no value */
             if (!read_port(&value, &seen.port) || value.at != value.end)
                 return;
             port = (struct helper_spot){HELPER_PORT, (uint16_t)first, (uint16_t)(value.at - first)};
@@ -112,7 +110,8 @@ static void read_vias(struct reader value, struct helper_message *message)
         if (!read_text(&sent_by, "SIP/2.0/UDP") || sent_by.at == sent_by.end)
             continue;
         read_blanks(&sent_by);
-        read_endpoint(&sent_by, message);
+        drop_blanks(&sent_by);
+        read_endpoint(sent_by, message);
         read_seen(via, message);
     }
 }
@@ -172,7 +171,7 @@ static void read_media(struct session *s, struct reader line)
     s->media = NULL;
     (void)read_part(&line, ' ');
     uint32_t first = line.at;
-    if (!s->has_addr || !read_port(&line, &port) || port == 0)
+    if (!s->has_addr || !read_port(&line, &port)) /* 0: none is wanted */
         return;
     uint32_t len = line.at - first;
     bool is_rtp = read_text(&line, " RTP/") || read_text(&line, " UDP/TLS/RTP/");
@@ -195,7 +194,7 @@ static void read_rtcp(struct session *s, struct reader line)
 {
     uint16_t port;
     uint32_t first = line.at;
-    if (s->media == NULL || !read_port(&line, &port) || line.at != line.end || port == 0)
+    if (s->media == NULL || !read_port(&line, &port) || line.at != line.end)
         return;
     struct helper_item *item = helper_add(s->message, HELPER_LISTENS);
     if (item == NULL)
@@ -285,10 +284,13 @@ void sip_read(const uint8_t *bytes, uint32_t len, struct helper_message *message
     uint32_t there = len - r.at;
     if (sip.body == UINT32_MAX)
         sip.body = there;
-    if (is_good && sip.body <= there && sip.has_sdp) {
-        message->body = (uint16_t)r.at;
+    message->body = (uint16_t)r.at;
+    message->body_len = (uint16_t)sip.body;
+    is_good = is_good && sip.body <= there;
+    if (is_good && sip.has_sdp)
         is_good = read_session(message, (struct reader){bytes, r.at, r.at + sip.body});
-    }
-    if (!is_good || sip.body > there)
+    if (!is_good) {
         message->count = 0;
+        message->has_length = false;
+    }
 }

@@ -40,8 +40,10 @@ bool read_number(struct reader *r, uint32_t digits, uint32_t most, uint32_t *num
 bool read_port(struct reader *r, uint16_t *port)
 {
     uint32_t number;
-    if (!read_number(r, 5, UINT16_MAX, &number))
+    struct reader end = *r;
+    if (!read_number(&end, 5, UINT16_MAX, &number) || number == 0)
         return false;
+    *r = end;
     *port = (uint16_t)number;
     return true;
 }
@@ -108,7 +110,7 @@ struct reader read_part(struct reader *r, char separator)
     return part;
 }
 
-static void drop_blanks_behind(struct reader *r)
+void drop_blanks(struct reader *r)
 {
     while (r->end > r->at && is_blank(r->bytes[r->end - 1]))
         r->end--;
@@ -140,9 +142,9 @@ enum fields read_fields(struct reader *r, read_field_fn *visit, void *context)
         struct reader name = read_part(&value, ':');
         if (value.bytes[name.end] != ':') /* there is a line end at least */
             return FIELDS_WRONG;
-        drop_blanks_behind(&name);
+        drop_blanks(&name);
         read_blanks(&value);
-        drop_blanks_behind(&value);
+        drop_blanks(&value);
         if (!visit(context, &name, value))
             return FIELDS_WRONG;
     }
@@ -152,7 +154,8 @@ enum fields read_fields(struct reader *r, read_field_fn *visit, void *context)
 
 struct helper_item *helper_add(struct helper_message *message, enum helper_role role)
 {
-    if (message->count == HELPER_ITEMS)
+    message->is_full |= message->count == HELPER_ITEMS;
+    if (message->is_full)
         return NULL;
     struct helper_item *item = &message->items[message->count++];
     *item = (struct helper_item){.role = (uint8_t)role, .ports = 1, .family = TG_IPV4};
@@ -161,7 +164,8 @@ struct helper_item *helper_add(struct helper_message *message, enum helper_role 
 
 void helper_add_spot(struct helper_item *item, enum helper_form form, uint32_t at, uint32_t len)
 {
-    item->spots[item->spot_count++] = (struct helper_spot){(uint8_t)form, (uint16_t)at, (uint16_t)len};
+    if (item->spot_count < HELPER_SPOTS)
+        item->spots[item->spot_count++] = (struct helper_spot){(uint8_t)form, (uint16_t)at, (uint16_t)len};
 }
 
 bool helper_reads(enum helper_kind kind, uint8_t proto)
@@ -178,8 +182,8 @@ bool helper_reads(enum helper_kind kind, uint8_t proto)
 void helper_read(enum helper_kind kind, bool is_reply, uint16_t port, const uint8_t *bytes, uint32_t len,
                  struct helper_message *message)
 {
-    message->len = message->count = 0;
-    message->has_length = false;
+    message->len = message->count = message->body = message->body_len = 0;
+    message->is_full = message->is_foreign = message->has_length = false;
     if (len > HELPER_LONGEST)
         len = HELPER_LONGEST;
     switch (kind) {
@@ -189,6 +193,8 @@ void helper_read(enum helper_kind kind, bool is_reply, uint16_t port, const uint
     case HELPER_SIP: sip_read(bytes, len, message); break;
     default: break;
     }
+    if (message->is_full)
+        message->count = 0;
 }
 
 bool helper_greets(enum helper_kind kind, bool is_reply, const uint8_t *bytes, uint32_t len)
@@ -196,7 +202,7 @@ bool helper_greets(enum helper_kind kind, bool is_reply, const uint8_t *bytes, u
     switch (kind) {
     case HELPER_FTP: return ftp_greets(is_reply, bytes, len);
     case HELPER_RTSP: return rtsp_greets(is_reply, bytes, len);
-    default: return true;
+    default: return false;
     }
 }
 

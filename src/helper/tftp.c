@@ -28,14 +28,14 @@ static bool read_string(struct reader *r, struct reader *text)
 
 void tftp_read(bool is_reply, uint16_t port, const uint8_t *bytes, uint32_t len, struct helper_message *message)
 {
-    struct reader r = {bytes, 2, len}, name, mode, option;
+    struct reader r = {bytes, 2, len}, name, mode, option, value;
     message->len = len;
     if (is_reply || len < 2 || (wire_get16(bytes) != READ_REQUEST && wire_get16(bytes) != WRITE_REQUEST) ||
         !read_string(&r, &name) || !read_string(&r, &mode) ||
         !(read_is(&mode, "octet") || read_is(&mode, "netascii") || read_is(&mode, "mail")))
         return;
     while (r.at < r.end)
-        if (!read_string(&r, &option))
+        if (!read_string(&r, &option) || !read_string(&r, &value))
             return;
     struct helper_item *item = helper_add(message, HELPER_LISTENS);
     if (item == NULL)

@@ -26,6 +26,8 @@ enum {
     /* Changes of the network come in showers: wait until it has been quiet for so long, but not longer than that. */
     QUIET = 50, /* milliseconds */
     LONGEST = 500,
+    /* How often to look for sockets of the router's own. */
+    LOOK = 5000,          /* milliseconds */
     BUFFER_MIN = 1 << 20, /* bytes of packets that may wait for a worker */
     BUFFER_MAX = 16 << 20,
     BUFFER_SHARE = 64, /* … of all memory, the smallest part that this may be */
@@ -46,6 +48,7 @@ struct live {
     struct logger *logger;
     struct workers workers;
     uint64_t changed_first, changed_last; /* milliseconds; 0: what the kernel told has been read */
+    uint64_t look_at;                     /* milliseconds: when to look for sockets */
 };
 
 static uint64_t milliseconds(void)
@@ -207,6 +210,24 @@ static bool forwards(const char *setting)
     return value != '0';
 }
 
+/* Addresses that may change at any time, so that no rules file can be checked for it. */
+static void note_clashes(const struct live *live)
+{
+    const struct tg_policy *policy = live->config->policy;
+    const struct tg_network *network = view_network(live->view);
+    const struct tg_prefix *own;
+    uint8_t zone, other;
+    for (size_t i = 0; (own = tg_network_address(network, i, &zone)) != NULL; i++) {
+        const struct tg_zone *mine = tg_policy_zone(policy, zone);
+        if (mine == NULL || !tg_network_clashes(network, i, &other) || tg_policy_zone(policy, other) == NULL)
+            continue;
+        char text[TG_ADDR_TEXT];
+        say("warning: %s, the router's address on zone %s, is in the network of zone %s: who is on either side of it "
+            "cannot be told apart",
+            tg_addr_format(own->family, own->addr, text), mine->name, tg_policy_zone(policy, other)->name);
+    }
+}
+
 /* What is no mistake, yet often is one. */
 static void note_oddities(const struct live *live)
 {
@@ -217,6 +238,10 @@ static void note_oddities(const struct live *live)
             say("note: zone %s has no interface yet (%s%s)", zone->name, zone->interfaces[0],
                 zone->interface_count > 1 ? ", …" : "");
     }
+    if (netview_knows_no_sockets(live->netview))
+        say("note: this kernel does not tell of sockets (OpenWrt: kmod-inet-diag), so a port at which this machine "
+            "listens "
+            "may be given to a connection from inside");
     if (!forwards("/proc/sys/net/ipv4/ip_forward"))
         say("note: this machine forwards no IPv4 packets: net.ipv4.ip_forward is 0");
 }
@@ -225,9 +250,10 @@ static void say_ready(const struct live *live)
 {
     const struct live_config *config = live->config;
     note_oddities(live);
+    note_clashes(live);
     say("ready: %s, %zu statements; %u worker%s, queues %u-%u, hooks by %s", config->rules,
         tg_policy_statement_count(config->policy), config->workers, config->workers == 1 ? "" : "s", config->queue,
-        config->queue + LIVE_QUEUES * config->workers - 1, live->way->name);
+        config->queue + LIVE_QUEUES * config->workers + LIVE_QUEUES_BESIDES - 1, live->way->name);
 }
 
 /* ---- watching ---- */
@@ -253,6 +279,7 @@ static void follow_network(struct live *live)
     (void)workers_switch_view(&live->workers, view);
     view_free(live->view);
     live->view = view;
+    note_clashes(live);
 }
 
 /* => milliseconds until follow_network() is due, or -1 if it is not */
@@ -265,6 +292,24 @@ static int follow_due(const struct live *live)
     return due <= now ? 0 : (int)(due - now);
 }
 
+/* Follow the network, or look for sockets, if it is time to.
+ * => milliseconds until it is again */
+static int keep_up(struct live *live)
+{
+    uint64_t now = milliseconds();
+    if (live->look_at <= now) {
+        live->look_at = now + LOOK;
+        if (netview_look_for_sockets(live->netview, live->view))
+            follow_network(live);
+    }
+    if (follow_due(live) == 0) {
+        live->changed_first = 0;
+        follow_network(live);
+    }
+    int look = (int)(live->look_at - now), follow = follow_due(live);
+    return follow >= 0 && follow < look ? follow : look;
+}
+
 /* => 0 when a signal says that it is enough, or -errno: a worker cannot go on */
 static int watch(struct live *live)
 {
@@ -275,8 +320,9 @@ static int watch(struct live *live)
         [NETWORK] = {.fd = netview_fd(live->netview), .events = POLLIN},
         [LOCK] = {.fd = live->lock_fd, .events = POLLIN},
     };
+    live->look_at = milliseconds() + LOOK;
     for (;;) {
-        int ready = poll(fds, COUNT, follow_due(live));
+        int ready = poll(fds, COUNT, keep_up(live));
         if (ready < 0 && errno != EINTR)
             return -errno;
         if (ready > 0 && fds[SIGNALS].revents != 0)
@@ -289,10 +335,6 @@ static int watch(struct live *live)
             live->changed_last = milliseconds();
             if (live->changed_first == 0)
                 live->changed_first = live->changed_last;
-        }
-        if (follow_due(live) == 0) {
-            live->changed_first = 0;
-            follow_network(live);
         }
     }
 }
@@ -323,7 +365,9 @@ static void say_totals(const struct live *live)
         {totals.losses.unsent, "dropped: the kernel had no memory for their verdicts"},
         {totals.losses.refused, "gone before their verdict reached the kernel"},
         {totals.unfinished, "dropped: they could not be translated"},
-        {totals.held_back, "rejected without an answer: too many at once, or no way back"},
+        {totals.left, "dropped: fragments that were to wait when all else had ended"},
+        {totals.told, "dropped for want of room or ports, their senders told"},
+        {totals.held_back, "refused without an answer: too many at once, or no way back"},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
         if (losses[i].count != 0)

@@ -17,14 +17,15 @@ enum live_output { LIVE_SILENT, LIVE_TEXT, LIVE_JSON };
 
 enum {
     LIVE_WORKERS_MAX = 64,
-    LIVE_QUEUES = 3, /* kernel queues that each worker takes */
+    LIVE_QUEUES = 3,         /* kernel queues that each worker takes, */
+    LIVE_QUEUES_BESIDES = 1, /* and all together */
 };
 
 struct live_config {
     const struct tg_policy *policy;
     const char *rules; /* the file that the policy was read from, for messages */
     unsigned workers;  /* 1 … LIVE_WORKERS_MAX */
-    uint16_t queue;    /* the first of the LIVE_QUEUES * workers queue numbers that are taken */
+    uint16_t queue;    /* the first of the LIVE_QUEUES * workers + LIVE_QUEUES_BESIDES queue numbers that are taken */
     enum live_output output;
 };
 

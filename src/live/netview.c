@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "live/netview.h"
+#include "live/sockets.h"
 
 enum {
     READ_ROOM = 32 * 1024,
@@ -43,6 +44,7 @@ struct view {
     struct interface *interfaces; /* in the order of their indexes */
     size_t interface_count, interface_room;
     struct places addresses, routes;
+    struct sockets sockets;
     struct tg_network *network;
     struct interface *table; /* the same interfaces, hashed: a power of two, at most half full; index 0 is none */
     uint32_t table_mask;
@@ -51,6 +53,9 @@ struct view {
 struct netview {
     const struct tg_policy *policy;
     struct mnl_socket *events;
+    struct sockets seen; /* the last time they were looked for */
+    struct sockets lasting;
+    bool knows_no_sockets;
 };
 
 /* ---- a view ---- */
@@ -99,7 +104,8 @@ bool view_equal(const struct view *a, const struct view *b)
         if (a->interfaces[i].index != b->interfaces[i].index || a->interfaces[i].zone != b->interfaces[i].zone ||
             a->interfaces[i].mtu != b->interfaces[i].mtu)
             return false;
-    return equal_places(&a->addresses, &b->addresses) && equal_places(&a->routes, &b->routes);
+    return equal_places(&a->addresses, &b->addresses) && equal_places(&a->routes, &b->routes) &&
+           sockets_equal(&a->sockets, &b->sockets);
 }
 
 void view_free(struct view *view)
@@ -205,6 +211,8 @@ static int build_network(struct view *view, const struct tg_policy *policy)
         error = tg_network_add_route(view->network, view->routes.list[i].zone, &view->routes.list[i].prefix);
     for (size_t i = 0; i < view->interface_count; i++)
         tg_network_set_mtu(view->network, view->interfaces[i].zone, view->interfaces[i].mtu);
+    if (error == 0)
+        error = sockets_tell(&view->sockets, view->network);
     uint8_t zone = tg_policy_default_zone(policy);
     if (error == 0 && zone != TG_ZONE_NONE)
         error = tg_network_add_default(view->network, zone);
@@ -394,6 +402,7 @@ static int read_all(struct reading *reading)
     mnl_socket_close(socket);
     if (error != 0)
         return error;
+    view->sockets = reading->netview->lasting;
     if (view->interface_count != 0)
         qsort(view->interfaces, view->interface_count, sizeof *view->interfaces, compare_interfaces);
     error = build_table(view);
@@ -438,11 +447,14 @@ int netview_open(struct netview **opened, const struct tg_policy *policy)
         if (mnl_socket_setsockopt(netview->events, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
             error = -errno;
     }
-    if (error == 0)
-        *opened = netview;
-    else
+    if (error != 0) {
         netview_close(netview);
-    return error;
+        return error;
+    }
+    netview->knows_no_sockets = sockets_read(&netview->seen) == -ENOENT;
+    netview->lasting = netview->seen;
+    *opened = netview;
+    return 0;
 }
 
 void netview_close(struct netview *netview)
@@ -474,4 +486,21 @@ bool netview_changed(struct netview *netview)
         else if (len >= 0 && from.nl_pid == 0)
             changed = true;
     }
+}
+
+bool netview_look_for_sockets(struct netview *netview, const struct view *view)
+{
+    struct sockets before = netview->seen;
+    if (netview->knows_no_sockets || sockets_read(&netview->seen) != 0) {
+        netview->seen = before;
+        return false;
+    }
+    netview->lasting = netview->seen;
+    sockets_keep_lasting(&netview->lasting, &before);
+    return !sockets_equal(&netview->lasting, &view->sockets);
+}
+
+bool netview_knows_no_sockets(const struct netview *netview)
+{
+    return netview->knows_no_sockets;
 }

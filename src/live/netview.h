@@ -8,7 +8,8 @@
  * An address counts as the router's on a zone if an interface of that zone has it, or the rules file says so. Addresses
  * on interfaces of no zone (the loopback, say) are the router's too, on no zone. Link-local ones are left out: the
  * engine knows them by themselves. Routes are those of the main table. What a zone carries is the smallest MTU of its
- * interfaces.
+ * interfaces. Ports at which the router's own sockets listen (sockets.h) the kernel does not tell of by itself: those
+ * are to be looked for now and then.
  */
 #ifndef LIVE_NETVIEW_H
 #define LIVE_NETVIEW_H
@@ -45,7 +46,15 @@ int netview_fd(const struct netview *netview);
  * => true if the next netview_read() may be another view than the last */
 bool netview_changed(struct netview *netview);
 
-/* Ask the kernel for everything, and make a view of it.
+/* Look for sockets of the router's own.
+ * => true if the next netview_read() will be another view than `view` */
+bool netview_look_for_sockets(struct netview *netview, const struct view *view);
+
+/* => true if the kernel cannot tell of sockets */
+bool netview_knows_no_sockets(const struct netview *netview);
+
+/* Ask the kernel for everything, and make a view of it. What sockets there are is not asked but by
+ * netview_look_for_sockets(), and when it opens.
  * => 0 with *view, or -errno */
 int netview_read(struct netview *netview, struct view **view);
 

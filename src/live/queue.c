@@ -22,7 +22,8 @@
 #include "live/queue.h"
 
 enum {
-    SLOT = 68 * 1024, /* a packet's copy is at most 65531 bytes, what comes with it some 150 */
+    LARGEST = 65531,  /* bytes of a packet that a message can carry, either way */
+    SLOT = 68 * 1024, /* the largest, and what comes with it: some 150 */
     HEAD_ROOM = 64,   /* netlink and netfilter header, verdict, mark, the payload's header; and 3 bytes of padding */
     PART = 32 * 1024,
     MESSAGE_ROOM = 4096, /* any message that is no packet */
@@ -41,7 +42,9 @@ struct part {
 struct queue {
     struct mnl_socket *socket;
     int fd;
+    unsigned kinds;
     uint16_t numbers[QUEUE_KINDS];
+    uint32_t room;
 
     /* Receiving. */
     uint8_t *slots;
@@ -105,7 +108,7 @@ static int bind_queue(struct queue *queue, enum queue_kind kind)
         return error;
     message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, number);
     message->nlmsg_flags |= NLM_F_ACK;
-    nfq_nlmsg_cfg_put_qmaxlen(message, QUEUE_ROOM);
+    nfq_nlmsg_cfg_put_qmaxlen(message, queue->room);
     mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(kind == QUEUE_SINGLE ? 0 : NFQA_CFG_F_GSO));
     mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO));
     return configure(queue, message);
@@ -156,13 +159,20 @@ static int set_options(struct queue *queue, int buffer)
     return 0;
 }
 
+static bool has_kind(const struct queue *queue, int kind)
+{
+    return queue->kinds & 1U << kind;
+}
+
 int queue_open(struct queue **opened, const struct queue_config *config, uint16_t *number)
 {
-    *number = config->numbers[0];
+    *number = 0;
     struct queue *queue = calloc(1, sizeof *queue);
     if (queue == NULL)
         return -ENOMEM;
     int error = -ENOMEM;
+    queue->kinds = config->kinds;
+    queue->room = config->room;
     memcpy(queue->numbers, config->numbers, sizeof queue->numbers);
     queue->slots = malloc((size_t)QUEUE_BATCH * SLOT);
     if (queue->slots == NULL)
@@ -175,6 +185,8 @@ int queue_open(struct queue **opened, const struct queue_config *config, uint16_
     queue->fd = mnl_socket_get_fd(queue->socket);
     error = set_options(queue, config->buffer);
     for (int kind = 0; kind < QUEUE_KINDS && error == 0; kind++) {
+        if (!has_kind(queue, kind))
+            continue;
         *number = queue->numbers[kind];
         error = bind_queue(queue, (enum queue_kind)kind);
         if (error == -EPERM && is_taken(*number))
@@ -200,6 +212,8 @@ fail:
 int queue_start(struct queue *queue)
 {
     for (int kind = 0; kind < QUEUE_KINDS; kind++) {
+        if (!has_kind(queue, kind))
+            continue;
         _Alignas(struct nlmsghdr) char buffer[HEAD_ROOM];
         struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue->numbers[kind]);
         nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, kind == QUEUE_HEADS ? QUEUE_HEAD : 0xffff);
@@ -209,12 +223,20 @@ int queue_start(struct queue *queue)
     return 0;
 }
 
+int queue_fd(const struct queue *queue)
+{
+    return queue->fd;
+}
+
 int queue_nudge(struct queue *queue)
 {
+    int kind = 0;
+    while (!has_kind(queue, kind))
+        kind++;
     _Alignas(struct nlmsghdr) char buffer[HEAD_ROOM];
-    struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue->numbers[0]);
+    struct nlmsghdr *message = nfq_nlmsg_put(buffer, NFQNL_MSG_CONFIG, queue->numbers[kind]);
     message->nlmsg_flags |= NLM_F_ACK;
-    nfq_nlmsg_cfg_put_qmaxlen(message, QUEUE_ROOM); /* changes nothing; the acknowledgement is what is wanted */
+    nfq_nlmsg_cfg_put_qmaxlen(message, queue->room); /* changes nothing; the acknowledgement is what is wanted */
     return mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0 ? -errno : 0;
 }
 
@@ -223,6 +245,16 @@ int queue_nudge(struct queue *queue)
 static uint32_t get_u32(const struct nlattr *attribute)
 {
     return attribute == NULL ? 0 : ntohl(mnl_attr_get_u32(attribute));
+}
+
+/* The packet is the last thing in its message, and a message has a slot for itself. */
+static uint32_t room_behind(const struct nlmsghdr *message, const struct queue_packet *packet)
+{
+    const uint8_t *slot = (const uint8_t *)message, *behind = packet->data + packet->len;
+    if (behind + MNL_ALIGNTO <= slot + message->nlmsg_len)
+        return packet->len;
+    uint32_t room = SLOT - (uint32_t)(packet->data - slot);
+    return room < LARGEST ? room : LARGEST;
 }
 
 /* => true if the message is a packet that can be answered */
@@ -250,6 +282,7 @@ static bool read_packet(const struct nlmsghdr *message, struct queue_packet *pac
     if (attributes[NFQA_PAYLOAD] != NULL) {
         packet->data = mnl_attr_get_payload(attributes[NFQA_PAYLOAD]);
         packet->len = mnl_attr_get_payload_len(attributes[NFQA_PAYLOAD]);
+        packet->room = room_behind(message, packet);
     }
     packet->wire_len = attributes[NFQA_CAP_LEN] == NULL ? packet->len : get_u32(attributes[NFQA_CAP_LEN]);
     return true;
@@ -328,17 +361,17 @@ static void add_piece(struct queue *queue, struct part *part, void *base, size_t
     part->bytes += len;
 }
 
-/* Write a message that answers `packets` packets, up to `last`. */
+/* Write a message that answers `packets` packets, up to `last`; or one, which goes on as `rewritten`. */
 static void write_answer(struct queue *queue, uint16_t number, uint32_t last, size_t packets, uint32_t verdict,
-                         uint32_t mark, const struct queue_packet *rewritten)
+                         uint32_t mark, const struct iovec *rewritten)
 {
-    size_t payload = rewritten == NULL ? 0 : rewritten->len;
+    size_t payload = rewritten == NULL ? 0 : rewritten->iov_len;
     struct part *part = part_for(queue, HEAD_ROOM + payload);
     uint8_t *head = queue->heads + queue->heads_len;
     struct nlmsghdr *message =
         nfq_nlmsg_put((char *)head, packets > 1 ? NFQNL_MSG_VERDICT_BATCH : NFQNL_MSG_VERDICT, number);
     nfq_nlmsg_verdict_put(message, (int)last, (int)verdict);
-    if (verdict == NF_ACCEPT)
+    if (verdict != NF_DROP)
         nfq_nlmsg_verdict_put_mark(message, mark);
     if (rewritten != NULL)
         mnl_attr_put(message, NFQA_PAYLOAD, 0, NULL); /* its length is set below: its bytes are elsewhere */
@@ -350,7 +383,7 @@ static void write_answer(struct queue *queue, uint16_t number, uint32_t last, si
         size_t padding = MNL_ALIGN(payload) - payload;
         attribute->nla_len = (uint16_t)(MNL_ATTR_HDRLEN + payload);
         message->nlmsg_len += (uint32_t)(payload + padding);
-        add_piece(queue, part, rewritten->data, payload);
+        add_piece(queue, part, rewritten->iov_base, payload);
         if (padding != 0) {
             /* Padding bytes are sent from `heads`, which must stay aligned for the next head. */
             memset(queue->heads + queue->heads_len, 0, MNL_ALIGNTO);
@@ -360,7 +393,7 @@ static void write_answer(struct queue *queue, uint16_t number, uint32_t last, si
     }
     part->packets += packets;
     for (int kind = 0; kind < QUEUE_KINDS; kind++) {
-        if (number != queue->numbers[kind])
+        if (!has_kind(queue, kind) || number != queue->numbers[kind])
             continue;
         part->answers[kind] = true;
         part->last[kind] = last;
@@ -388,19 +421,27 @@ static void answer(struct queue *queue, const struct queue_packet *packet, uint3
     queue->run.packets++;
 }
 
-void queue_accept(struct queue *queue, const struct queue_packet *packet, uint32_t mark, bool rewritten)
+void queue_accept(struct queue *queue, const struct queue_packet *packet, uint32_t mark)
 {
-    if (!rewritten) {
-        answer(queue, packet, NF_ACCEPT, mark);
-        return;
-    }
+    answer(queue, packet, NF_ACCEPT, mark);
+}
+
+void queue_replace(struct queue *queue, const struct queue_packet *packet, uint32_t mark, uint32_t len)
+{
+    const struct iovec bytes = {packet->data, len};
     end_run(queue);
-    write_answer(queue, packet->queue, packet->id, 1, NF_ACCEPT, mark, packet);
+    write_answer(queue, packet->queue, packet->id, 1, NF_ACCEPT, mark, &bytes);
 }
 
 void queue_drop(struct queue *queue, const struct queue_packet *packet)
 {
     answer(queue, packet, NF_DROP, 0);
+}
+
+void queue_move(struct queue *queue, const struct queue_packet *packet, uint16_t number, uint32_t mark)
+{
+    end_run(queue);
+    write_answer(queue, packet->queue, packet->id, 1, NF_QUEUE_NR(number), mark, NULL);
 }
 
 /* The kernel had no memory for this part. Its packets must not stay: see the head of queue.h.

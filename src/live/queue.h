@@ -1,13 +1,14 @@
 /* Packets from the kernel, verdicts back: NFQUEUE.
  *
- * A struct queue is one netlink socket with a kernel queue of each kind bound to it, and belongs to one worker. The
- * kinds differ in how a packet comes (hooks.h says which packets go where).
+ * A struct queue is one netlink socket with a kernel queue of each kind bound to it, or of some, and belongs to one
+ * thread. The kinds differ in how a packet comes (hooks.h says which packets go where).
  *
  * Life: queue_open(), queue_start(); then, over and over, by the worker alone: queue_receive() a batch, answer each
  * packet of it in order, queue_answer_all(). To end: queue_nudge() from another thread, until queue_receive() says that
  * it has read it; then queue_losses() and queue_close().
  *
- * Every packet that was received must be answered before the next batch. A batch verdict answers every packet up to its
+ * Every packet that was received must be answered before the next batch, but in a queue whose packets are all answered
+ * by queue_move(), which answers each by itself, at any time. A batch verdict answers every packet up to its
  * number, so an answer that did not reach the kernel would let an older packet through by a younger one's verdict;
  * queue_answer_all() sees to it that such a packet is dropped instead.
  */
@@ -21,7 +22,7 @@
 enum {
     QUEUE_BATCH = 32,  /* packets at once, at most */
     QUEUE_HEAD = 256,  /* bytes: IPv6 with extension headers, TCP with all its options */
-    QUEUE_ROOM = 4096, /* packets that the kernel holds in each queue while they wait for us */
+    QUEUE_ROOM = 4096, /* packets that the kernel holds in each of a worker's queues while they wait for us */
 };
 
 enum queue_kind {
@@ -47,6 +48,7 @@ struct queue_packet {
     uint8_t *data;
     uint32_t len;      /* bytes there */
     uint32_t wire_len; /* bytes that the packet has */
+    uint32_t room;     /* bytes that may be written at `data`: as many as the kernel takes back */
     uint32_t id;
     uint32_t mark;
     uint32_t indev, outdev; /* interface indexes; 0 where the hook knows none */
@@ -59,8 +61,10 @@ struct queue_packet {
 };
 
 struct queue_config {
+    unsigned kinds; /* which: a bit each, 1 << QUEUE_JOINED … */
     uint16_t numbers[QUEUE_KINDS];
-    int buffer; /* bytes of packets that may wait in the socket */
+    uint32_t room; /* packets that the kernel holds in each, no more */
+    int buffer;    /* bytes of packets that may wait in the socket */
 };
 
 /* Take the queues. Nothing comes out of them yet: until queue_start() the kernel drops what is sent to them.
@@ -81,14 +85,22 @@ int queue_receive(struct queue *queue, struct queue_packet *packets, size_t *cou
  * => its 6 bytes; or NULL: it has none (the router's own, PPP, tunnels), or one of another kind */
 const uint8_t *queue_sender(const struct queue_packet *packet);
 
-/* Answer a packet of the batch. `rewritten`: the packet goes on as `data` now has it, which must be all of it.
- * Answers must be in the order of the batch. They are sent by queue_answer_all(). */
-void queue_accept(struct queue *queue, const struct queue_packet *packet, uint32_t mark, bool rewritten);
+/* Answer a packet of the batch: it goes on as it came; or as the `len` bytes that `data` now has, which are all of it;
+ * or not at all. Answers must be in the order of the batch. They are sent by queue_answer_all(). */
+void queue_accept(struct queue *queue, const struct queue_packet *packet, uint32_t mark);
+void queue_replace(struct queue *queue, const struct queue_packet *packet, uint32_t mark, uint32_t len);
 void queue_drop(struct queue *queue, const struct queue_packet *packet);
+
+/* Let a packet wait in another queue: it comes out of that as it came out of this one, with this mark. Of `packet` the
+ * number, queue and id are needed. */
+void queue_move(struct queue *queue, const struct queue_packet *packet, uint16_t number, uint32_t mark);
 
 /* Send the answers.
  * => 0, or -errno: the kernel takes no answers any more */
 int queue_answer_all(struct queue *queue);
+
+/* Readable when there are packets. */
+int queue_fd(const struct queue *queue);
 
 /* Send a message through the kernel into the queue's own socket, behind all packets that wait there. From any thread.
  * => 0, or -errno */
@@ -96,7 +108,7 @@ int queue_nudge(struct queue *queue);
 
 /* What went wrong so far. */
 struct queue_losses {
-    uint64_t full;    /* packets that the kernel dropped because QUEUE_ROOM packets were waiting */
+    uint64_t full;    /* packets that the kernel dropped because the queue had no room */
     uint64_t buffer;  /* … because the socket's buffer was full */
     uint64_t unsent;  /* packets dropped because their answer could not be sent */
     uint64_t refused; /* answers that the kernel refused, a device that went down in between being one cause */

@@ -61,9 +61,11 @@ static bool take(struct reject_bucket *bucket, uint32_t rate, uint64_t now)
 
 /* The source of an ICMP error: the address that was spoken to if it is the router's, else the router's address towards
  * the sender. What the router itself sent is answered as from itself. */
-static struct tg_addr own_address(const struct tg_packet *packet, const struct tg_network *network, uint8_t zone)
+static struct tg_addr own_address(const struct tg_packet *packet, const struct reject_place *place)
 {
     const struct tg_tuple *tuple = &packet->outer.tuple;
+    const struct tg_network *network = place->network;
+    uint8_t zone = place->zone;
     struct tg_addr own;
     if (zone == TG_ZONE_ROUTER)
         return tuple->src;
@@ -89,19 +91,46 @@ static bool send_to(int fd, const struct tg_tuple *tuple, uint32_t indev, const 
     return sendto(fd, answer, len, 0, (struct sockaddr *)&v6, sizeof v6) >= 0;
 }
 
-void reject_send(struct reject *reject, const struct tg_packet *packet, const struct tg_network *network, uint8_t zone,
-                 uint32_t indev, uint64_t now)
+/* What was sent to all of a network is answered by none of it: RFC 1812 4.3.2.7. Such an address is the router's, as
+ * far as the way there goes, and is none of its own. */
+static bool is_for_all(const struct tg_packet *packet, const struct reject_place *place)
+{
+    const struct tg_tuple *tuple = &packet->outer.tuple;
+    return tuple->family == TG_IPV4 && tg_network_zone_to(place->network, TG_IPV4, tuple->dst) == TG_ZONE_ROUTER &&
+           !tg_network_is_own(place->network, TG_ZONE_NONE, TG_IPV4, tuple->dst) &&
+           !tg_addr_is_link_local(TG_IPV4, tuple->dst);
+}
+
+/* Send an answer, for a token of this bucket. */
+static bool answer_with(const struct reject *reject, struct reject_bucket *bucket, uint32_t rate,
+                        const struct tg_tuple *to, const struct reject_place *place, const uint8_t *answer, size_t len)
+{
+    int fd = reject->fds[to->family == TG_IPV4 ? IPV4 : IPV6];
+    return take(bucket, rate, place->now) && fd >= 0 && send_to(fd, to, place->indev, answer, len);
+}
+
+void reject_send(struct reject *reject, const struct tg_packet *packet, const struct reject_place *place)
 {
     uint8_t answer[ANSWER_ROOM];
-    const struct tg_tuple *tuple = &packet->outer.tuple;
-    size_t len = tg_reject_answer(packet, own_address(packet, network, zone), answer, sizeof answer);
-    if (len == 0)
+    size_t len = tg_reject_answer(packet, own_address(packet, place), answer, sizeof answer);
+    if (len == 0 || is_for_all(packet, place))
         return;
     bool reset = packet->kind == TG_TRANSPORT_TCP;
-    int fd = reject->fds[tuple->family == TG_IPV4 ? IPV4 : IPV6];
-    if (take(reset ? &reject->resets : &reject->errors, reset ? REJECT_RESETS : REJECT_ERRORS, now) && fd >= 0 &&
-        send_to(fd, tuple, indev, answer, len))
+    if (answer_with(reject, reset ? &reject->resets : &reject->errors, reset ? REJECT_RESETS : REJECT_ERRORS,
+                    &packet->outer.tuple, place, answer, len))
         reject->sent++;
+    else
+        reject->held_back++;
+}
+
+void reject_tell_limit(struct reject *reject, const struct tg_packet *packet, const struct reject_place *place)
+{
+    uint8_t answer[ANSWER_ROOM];
+    size_t len = tg_limit_answer(packet, own_address(packet, place), answer, sizeof answer);
+    if (len == 0 || is_for_all(packet, place))
+        return;
+    if (answer_with(reject, &reject->errors, REJECT_ERRORS, &packet->outer.tuple, place, answer, len))
+        reject->told++;
     else
         reject->held_back++;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "live/held.h"
 #include "live/hooks.h"
 #include "live/logger.h"
 #include "live/worker.h"
@@ -18,6 +19,12 @@
 #include "report/week.h"
 
 enum { PATIENCE = 100 * 1000 * 1000 }; /* nanoseconds to wait for a thread before it is nudged again */
+
+/* A packet that was judged, until it is written down. */
+struct judged {
+    struct tg_packet packet;
+    struct tg_verdict verdict;
+};
 
 struct worker {
     struct workers *all;
@@ -30,7 +37,8 @@ struct worker {
     bool running;
     uint64_t unfinished;
     _Atomic(const struct view *) looking; /* the view that this batch is judged by; NULL between batches */
-    char *text;                           /* the batch, written down; NULL if nobody wants to see it */
+    struct judged *judged;                /* the batch; NULL if nobody wants to see it */
+    char *text;                           /* … written down; NULL likewise */
     size_t text_len;
 };
 
@@ -125,20 +133,29 @@ static uint32_t mark_with(uint32_t mark, uint32_t bits)
 static void let_pass(struct worker *worker, const struct queue_packet *from, struct tg_packet *packet, bool rewritten,
                      uint32_t bits)
 {
-    if (rewritten && from->len < from->wire_len) {
+    if (!rewritten) {
+        queue_accept(worker->queue, from, mark_with(from->mark, bits));
+        return;
+    }
+    if (from->len < from->wire_len) {
         worker->unfinished++;
         queue_drop(worker->queue, from);
         return;
     }
-    if (rewritten && from->checksum_missing)
+    if (from->checksum_missing)
         tg_packet_fill_checksum(packet);
-    queue_accept(worker->queue, from, mark_with(from->mark, bits), rewritten);
+    queue_replace(worker->queue, from, mark_with(from->mark, bits), packet->len);
+}
+
+static struct tg_packet packet_of(const struct queue_packet *from)
+{
+    return (struct tg_packet){.data = from->data, .len = from->len, .wire_len = from->wire_len, .room = from->room};
 }
 
 /* The second half of a translation. The packet was judged, and maybe checked, when it came in. */
 static void finish(struct worker *worker, const struct queue_packet *from)
 {
-    struct tg_packet packet = {.data = from->data, .len = from->len, .wire_len = from->wire_len};
+    struct tg_packet packet = packet_of(from);
     if (tg_packet_decode(&packet, TG_DECODE_TRUST_CHECKSUM) == TG_DECODED &&
         tg_engine_finish(worker->all->engine, &packet)) {
         let_pass(worker, from, &packet, true, HOOKS_JUDGED);
@@ -148,30 +165,70 @@ static void finish(struct worker *worker, const struct queue_packet *from)
     }
 }
 
-static void judge(struct worker *worker, const struct queue_packet *from, const struct moment *moment,
-                  struct tg_packet *packet, struct tg_verdict *verdict)
+/* It comes back from where fragments wait for their first: no hook sends us a packet with such a mark. */
+static bool has_waited(const struct queue_packet *from)
 {
-    struct tg_arrival arrival = arrival_of(worker, from, moment);
-    *packet = (struct tg_packet){.data = from->data, .len = from->len, .wire_len = from->wire_len};
-    enum tg_decoded decoded = tg_packet_decode(packet, from->checksum_unknown ? 0 : TG_DECODE_TRUST_CHECKSUM);
-    tg_engine_judge(worker->all->engine, worker->number, packet, decoded, &arrival, verdict);
+    return (from->mark & HOOKS_OWN) == HOOKS_OWN;
+}
+
+/* Do with a packet as the verdict says. */
+static void answer(struct worker *worker, const struct queue_packet *from, const struct moment *moment,
+                   struct tg_packet *packet, const struct tg_verdict *verdict)
+{
+    if (verdict->hold) {
+        held_take(worker->all->held, worker->queue, from, mark_with(from->mark, HOOKS_OWN));
+        return;
+    }
     if (verdict->action == TG_ACCEPT) {
         bool half = verdict->translation == TG_TRANSLATE_HALF;
         let_pass(worker, from, packet, verdict->rewritten, half ? HOOKS_HALF : HOOKS_JUDGED);
         return;
     }
     queue_drop(worker->queue, from);
+    const struct reject_place place = {view_network(moment->view), verdict->zone_in, from->indev, moment->now};
     if (verdict->action == TG_REJECT)
-        reject_send(&worker->reject, packet, view_network(moment->view), arrival.zone_in, from->indev, moment->now);
+        reject_send(&worker->reject, packet, &place);
+    else if (verdict->answer)
+        reject_tell_limit(&worker->reject, packet, &place);
+}
+
+static void judge(struct worker *worker, const struct queue_packet *from, const struct moment *moment,
+                  struct tg_packet *packet, struct tg_verdict *verdict)
+{
+    struct tg_arrival arrival = arrival_of(worker, from, moment);
+    *packet = packet_of(from);
+    enum tg_decoded decoded = tg_packet_decode(packet, from->checksum_unknown ? 0 : TG_DECODE_TRUST_CHECKSUM);
+    bool is_later = packet->fragment && packet->fragment_offset != 0;
+    arrival.can_hold = is_later && !has_waited(from) && held_expect(worker->all->held, packet, moment->now);
+    tg_engine_judge(worker->all->engine, worker->number, packet, decoded, &arrival, verdict);
+    if (arrival.can_hold && !verdict->hold)
+        held_forget(worker->all->held, packet);
+    if (packet->fragment && !is_later)
+        held_first(worker->all->held, packet);
+    answer(worker, from, moment, packet, verdict);
 }
 
 /* ---- the output ---- */
 
-static void write_down(struct worker *worker, const struct report_packet *report)
+static uint64_t take_numbers(struct workers *all, size_t count)
+{
+    pthread_mutex_lock(&all->writing);
+    uint64_t first = all->packets + 1;
+    all->packets += count;
+    pthread_mutex_unlock(&all->writing);
+    return first;
+}
+
+static void write_down(struct worker *worker, size_t count, uint64_t time)
 {
     size_t (*write_line)(char *, size_t, const struct report_packet *) =
         worker->all->output == LIVE_JSON ? report_json : report_text;
-    worker->text_len += write_line(worker->text + worker->text_len, REPORT_ROOM, report);
+    uint64_t first = take_numbers(worker->all, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct judged *judged = &worker->judged[i];
+        const struct report_packet report = {first + i, time, worker->all->policy, &judged->packet, &judged->verdict};
+        worker->text_len += write_line(worker->text + worker->text_len, REPORT_ROOM, &report);
+    }
 }
 
 /* One write a batch, so that lines of different workers do not mix. */
@@ -192,15 +249,6 @@ static void put_out(struct worker *worker)
     worker->text_len = 0;
 }
 
-static uint64_t take_numbers(struct workers *all, size_t count)
-{
-    pthread_mutex_lock(&all->writing);
-    uint64_t first = all->packets + 1;
-    all->packets += count;
-    pthread_mutex_unlock(&all->writing);
-    return first;
-}
-
 /* ---- the thread ---- */
 
 static bool is_second_half(const struct queue_packet *from)
@@ -208,22 +256,10 @@ static bool is_second_half(const struct queue_packet *from)
     return from->hook == QUEUE_POSTROUTING && (from->mark & HOOKS_OWN) == HOOKS_HALF;
 }
 
-/* The router does not route what it only switches; devices on the two ports are in one network. */
-static bool is_judged(const struct queue_packet *from)
-{
-    return !from->switched && !is_second_half(from);
-}
-
 static void judge_batch(struct worker *worker, const struct queue_packet *batch, size_t count)
 {
     struct moment moment = this_moment(worker);
-    uint64_t number = 0;
-    if (worker->text != NULL) {
-        size_t judged = 0;
-        for (size_t i = 0; i < count; i++)
-            judged += is_judged(&batch[i]);
-        number = take_numbers(worker->all, judged);
-    }
+    size_t judged = 0;
     for (size_t i = 0; i < count; i++) {
         struct tg_packet packet;
         struct tg_verdict verdict;
@@ -231,20 +267,22 @@ static void judge_batch(struct worker *worker, const struct queue_packet *batch,
             finish(worker, &batch[i]);
             continue;
         }
-        if (batch[i].switched) {
-            queue_accept(worker->queue, &batch[i], mark_with(batch[i].mark, HOOKS_JUDGED), false);
+        if (batch[i].switched) { /* not routed: devices on the two ports are in one network */
+            queue_accept(worker->queue, &batch[i], mark_with(batch[i].mark, HOOKS_JUDGED));
             continue;
         }
         judge(worker, &batch[i], &moment, &packet, &verdict);
-        const struct report_packet report = {number, moment.time, worker->all->policy, &packet, &verdict};
-        if (verdict.log)
+        if (verdict.hold)
+            continue;
+        const struct report_packet report = {0, moment.time, worker->all->policy, &packet, &verdict};
+        if (verdict.log || verdict.answer)
             logger_put(worker->all->logger, &report, moment.now);
-        if (worker->text != NULL) {
-            write_down(worker, &report);
-            number++;
-        }
+        if (worker->judged != NULL)
+            worker->judged[judged++] = (struct judged){packet, verdict};
     }
     look_away(worker);
+    if (judged != 0)
+        write_down(worker, judged, moment.time);
 }
 
 static void *work(void *context)
@@ -288,7 +326,7 @@ int workers_open(struct workers *workers, const struct live_config *config, int 
                                   .reject = {.fds = {-1, -1}},
                                   .needs_mac = tg_policy_needs_mac(workers->policy),
                                   .needs_minute = tg_policy_needs_minute(workers->policy)};
-        struct queue_config queue = {.buffer = buffer};
+        struct queue_config queue = {.kinds = (1U << QUEUE_KINDS) - 1, .room = QUEUE_ROOM, .buffer = buffer};
         for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
             queue.numbers[kind] = (uint16_t)(config->queue + kind * config->workers + i);
         int error = queue_open(&worker->queue, &queue, number);
@@ -298,14 +336,26 @@ int workers_open(struct workers *workers, const struct live_config *config, int 
         error = reject_open(&worker->reject, HOOKS_OWN);
         if (error != 0)
             return error;
-        if (config->output != LIVE_SILENT && (worker->text = malloc((size_t)QUEUE_BATCH * REPORT_ROOM)) == NULL)
+        if (config->output == LIVE_SILENT)
+            continue;
+        worker->judged = calloc(QUEUE_BATCH, sizeof *worker->judged);
+        worker->text = malloc((size_t)QUEUE_BATCH * REPORT_ROOM);
+        if (worker->judged == NULL || worker->text == NULL)
             return -ENOMEM;
     }
-    return 0;
+    const struct held_config held = {
+        .number = (uint16_t)(config->queue + QUEUE_KINDS * config->workers),
+        .back = (uint16_t)(config->queue + QUEUE_SINGLE * config->workers),
+        .failed = workers->failed,
+    };
+    return held_open(&workers->held, &held, number);
 }
 
 int workers_start(struct workers *workers)
 {
+    int started = held_start(workers->held);
+    if (started != 0)
+        return started;
     for (unsigned i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->list[i];
         int error = pthread_create(&worker->thread, NULL, work, worker);
@@ -324,6 +374,7 @@ int workers_start(struct workers *workers)
 /* A nudge may be lost where the socket's buffer is full. */
 void workers_stop(struct workers *workers)
 {
+    held_stop(workers->held);
     for (unsigned i = 0; i < workers->count; i++) {
         struct worker *worker = &workers->list[i];
         while (worker->running) {
@@ -340,6 +391,14 @@ void workers_stop(struct workers *workers)
     }
 }
 
+static void add_losses(struct queue_losses *sum, const struct queue_losses *losses)
+{
+    sum->full += losses->full;
+    sum->buffer += losses->buffer;
+    sum->unsent += losses->unsent;
+    sum->refused += losses->refused;
+}
+
 void workers_totals(const struct workers *workers, struct worker_totals *totals)
 {
     *totals = (struct worker_totals){.unfinished = 0};
@@ -347,14 +406,16 @@ void workers_totals(const struct workers *workers, struct worker_totals *totals)
         const struct worker *worker = &workers->list[i];
         struct queue_losses losses;
         queue_losses(worker->queue, &losses);
-        totals->losses.full += losses.full;
-        totals->losses.buffer += losses.buffer;
-        totals->losses.unsent += losses.unsent;
-        totals->losses.refused += losses.refused;
+        add_losses(&totals->losses, &losses);
         totals->answered += worker->reject.sent;
         totals->held_back += worker->reject.held_back;
+        totals->told += worker->reject.told;
         totals->unfinished += worker->unfinished;
     }
+    struct queue_losses losses;
+    held_losses(workers->held, &losses);
+    add_losses(&totals->losses, &losses);
+    totals->left = held_left(workers->held);
 }
 
 void workers_close(struct workers *workers)
@@ -362,8 +423,11 @@ void workers_close(struct workers *workers)
     for (unsigned i = 0; i < workers->count; i++) {
         queue_close(workers->list[i].queue);
         reject_close(&workers->list[i].reject);
+        free(workers->list[i].judged);
         free(workers->list[i].text);
     }
+    held_close(workers->held);
+    workers->held = NULL;
     free(workers->list);
     workers->list = NULL;
     workers->count = 0;

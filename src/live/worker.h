@@ -1,6 +1,7 @@
 /* Workers: a thread each, that takes packets from its queue, has them judged and answers.
  *
- * What all share: the engine, the policy, the current view of the network, the log, and standard output. The view is
+ * What all share: the engine, the policy, the current view of the network, the log, what waits for its first fragment
+ * (held.h), and standard output. The view is
  * read without a lock: a worker says which view it is looking at for the length of a batch, and whoever has put another
  * in its place waits until none looks at the old one.
  */
@@ -25,7 +26,8 @@ struct workers {
     const struct tg_policy *policy;
     enum live_output output;
     struct logger *logger;
-    int failed; /* an eventfd: written to by a worker that cannot go on */
+    int failed;        /* an eventfd: written to by a worker that cannot go on */
+    struct held *held; /* workers_open() makes it */
 
     _Atomic(const struct view *) view;
     pthread_mutex_t writing; /* protects standard output and the two that follow */
@@ -40,7 +42,9 @@ struct workers {
 struct worker_totals {
     struct queue_losses losses;
     uint64_t answered, held_back; /* rejected packets that got an answer, or would have */
+    uint64_t told;                /* packets dropped for want of room or ports whose senders were told */
     uint64_t unfinished;          /* packets dropped that had to be rewritten but could not be */
+    uint64_t left;                /* fragments dropped that were to wait when all else had ended */
 };
 
 /* Take queues for `count` workers. The members above `view` are filled by the caller before, and `view` before

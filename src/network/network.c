@@ -270,3 +270,17 @@ const struct tg_prefix *tg_network_address(const struct tg_network *network, siz
     *zone = network->own.entries[i].zone;
     return &network->own.entries[i].prefix;
 }
+
+bool tg_network_clashes(const struct tg_network *network, size_t i, uint8_t *other)
+{
+    const struct entry *own = &network->own.entries[i];
+    for (size_t j = 0; j < network->own.count; j++) {
+        const struct entry *entry = &network->own.entries[j];
+        if (entry->zone != own->zone && tg_prefix_holds(&entry->prefix, own->prefix.family, own->prefix.addr) &&
+            !tg_addr_equal(entry->prefix.addr, own->prefix.addr)) { /* the same: a link without a number of its own */
+            *other = entry->zone;
+            return true;
+        }
+    }
+    return false;
+}

@@ -8,10 +8,12 @@
  * `wire_len`, what was on the wire (with padding behind the packet, perhaps). A header that claims more than the wire
  * had is a lie; a claim beyond memory only means that a capture, or a queue that copies headers alone, cut the packet.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "tidegate/packet.h"
 #include "wire/checksum.h"
+#include "wire/crc32c.h"
 #include "wire/wire.h"
 
 enum { MOST_EXTENSIONS = 8 };
@@ -22,6 +24,8 @@ struct ip_facts {
     bool is_fragment, more;
     uint16_t offset, length; /* of the fragment: what it carries of the datagram */
     uint32_t id;
+    struct tg_addr final; /* where it goes in the end */
+    bool is_final_hidden;
 };
 
 /* A fragment of `length` bytes, with `before` bytes of headers in front: it carries something; the whole is not longer
@@ -33,8 +37,8 @@ static bool read_fragment(struct ip_facts *facts, uint32_t length, uint32_t befo
     return length != 0 && before + facts->offset + length <= UINT16_MAX && !(facts->more && length % 8 != 0);
 }
 
-static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
-                                 struct ip_facts *facts)
+static inline __attribute__((always_inline)) enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at,
+                                                                       struct tg_layout *layout, struct ip_facts *facts)
 {
     const uint8_t *ip = data + at;
     uint32_t room = len - at;
@@ -50,6 +54,7 @@ static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at,
         return TG_MALFORMED;
     layout->transport = (uint16_t)(at + header);
     layout->end = at + total;
+    facts->final = layout->tuple.dst;
     facts->ttl = ip[IP4_TTL];
     facts->id = wire_get16(ip + IP4_ID);
     facts->offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
@@ -57,6 +62,27 @@ static enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at,
     facts->is_fragment = facts->more || facts->offset != 0;
     if (facts->is_fragment && !read_fragment(facts, total - header, header))
         return TG_MALFORMED;
+    return TG_DECODED;
+}
+
+/* Where a routing header of `size` bytes leads (RFC 8200 4.4): with hops to go it names where the packet goes in the
+ * end, which its checksum is of (8.1). One of a type that is not known here is none of ours to refuse. */
+static enum tg_decoded read_routing(const uint8_t *ext, uint32_t size, struct ip_facts *facts)
+{
+    uint32_t left = ext[IP6_ROUTING_LEFT], addresses = (size - IP6_ROUTING_ADDRESSES) / 16;
+    uint8_t type = ext[IP6_ROUTING_TYPE];
+    if (type == IP6_ROUTING_SOURCE)
+        return TG_MALFORMED;
+    if (left == 0)
+        return TG_DECODED;
+    if (type != IP6_ROUTING_MOBILE && type != IP6_ROUTING_SEGMENTS) {
+        facts->is_final_hidden = true;
+        return TG_DECODED;
+    }
+    uint32_t listed = type == IP6_ROUTING_MOBILE ? 1 : ext[IP6_ROUTING_LAST] + 1u;
+    if (left > listed || listed > addresses || (type == IP6_ROUTING_MOBILE && addresses != 1))
+        return TG_MALFORMED;
+    facts->final = tg_addr_load(TG_IPV6, ext + IP6_ROUTING_ADDRESSES);
     return TG_DECODED;
 }
 
@@ -68,7 +94,8 @@ static enum tg_decoded read_extensions(const uint8_t *data, uint32_t len, uint32
     bool seen_fragment = false;
     for (int i = 0;; i++) {
         uint32_t size;
-        switch (*proto) {
+        uint8_t type = *proto;
+        switch (type) {
         case IP6_HOP_BY_HOP:
             if (i != 0)
                 return TG_MALFORMED; /* only directly behind the IPv6 header, RFC 8200 4.1 */
@@ -81,7 +108,7 @@ static enum tg_decoded read_extensions(const uint8_t *data, uint32_t len, uint32
         if (i == MOST_EXTENSIONS || len < *at + 8 || end < *at + 8)
             return TG_MALFORMED;
         const uint8_t *ext = data + *at;
-        if (*proto == IP6_FRAGMENT) {
+        if (type == IP6_FRAGMENT) {
             if (seen_fragment)
                 return TG_MALFORMED; /* one at most, RFC 8200 4.1: a second would hide what the first says */
             seen_fragment = true;
@@ -94,13 +121,11 @@ static enum tg_decoded read_extensions(const uint8_t *data, uint32_t len, uint32
             if (facts->is_fragment && !read_fragment(facts, end - *at - size, *at - start))
                 return TG_MALFORMED;
         } else {
-            if (*proto == IP6_ROUTING && ext[2] == 0 && ext[3] != 0)
-                return TG_MALFORMED;
             size = 8 + ext[1] * 8u;
         }
         *proto = ext[0];
         *at += size;
-        if (*at > len || *at > end)
+        if (*at > len || *at > end || (type == IP6_ROUTING && read_routing(ext, size, facts) != TG_DECODED))
             return TG_MALFORMED;
         if (facts->offset != 0)
             return TG_DECODED; /* what follows is the middle of something */
@@ -119,6 +144,7 @@ static enum tg_decoded read_ipv6(const uint8_t *data, uint32_t len, uint16_t at,
     layout->tuple.src = tg_addr_load(TG_IPV6, ip + IP6_SRC);
     layout->tuple.dst = tg_addr_load(TG_IPV6, ip + IP6_DST);
     layout->end = at + IP6_HEADER + wire_get16(ip + IP6_LENGTH);
+    facts->final = layout->tuple.dst;
     facts->ttl = ip[IP6_HOPS];
     enum tg_decoded decoded = read_extensions(data, len, layout->end, &proto, &transport, facts);
     layout->tuple.proto = proto;
@@ -126,11 +152,10 @@ static enum tg_decoded read_ipv6(const uint8_t *data, uint32_t len, uint16_t at,
     return decoded;
 }
 
-static enum tg_decoded read_ip(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
-                               struct ip_facts *facts)
+/* Of every packet: its facts are best kept in registers. */
+static inline __attribute__((always_inline)) enum tg_decoded read_ip(const uint8_t *data, uint32_t len, uint16_t at,
+                                                                     struct tg_layout *layout, struct ip_facts *facts)
 {
-    memset(facts, 0, sizeof *facts);
-    memset(layout, 0, sizeof *layout);
     layout->ip = at;
     if (at >= len)
         return TG_MALFORMED;
@@ -189,8 +214,9 @@ static bool is_icmp(const struct tg_tuple *tuple)
 /* The packet that an error quotes, as far as its ports or identifier: only then can its connection be found. */
 static bool read_quote(const struct tg_packet *packet, struct tg_layout *quote)
 {
-    struct ip_facts facts;
+    struct ip_facts facts = {0};
     const uint8_t *data = packet->data;
+    memset(quote, 0, sizeof *quote);
     uint32_t len = packet->len < packet->outer.end ? packet->len : packet->outer.end;
     uint16_t at = (uint16_t)(packet->outer.transport + ICMP_HEADER);
     if (read_ip(data, len, at, quote, &facts) != TG_DECODED || quote->tuple.family != packet->outer.tuple.family ||
@@ -279,6 +305,72 @@ static enum tg_decoded read_udp(struct tg_packet *packet, const uint8_t *udp, ui
     return TG_DECODED;
 }
 
+/* One chunk of SCTP, of which `room` bytes are there.
+ * => false if it contradicts itself, or what else the packet has in it */
+static bool read_chunk(struct tg_packet *packet, const uint8_t *chunk, uint32_t room, uint32_t length)
+{
+    uint8_t type = chunk[0];
+    bool is_init = type == SCTP_INIT, names = is_init || type == SCTP_INIT_ACK;
+    if (packet->sctp.chunks & (1 << SCTP_INIT | 1 << SCTP_INIT_ACK | 1 << SCTP_SHUTDOWN_COMPLETE))
+        return false; /* they travel alone: RFC 9260 4.3 */
+    if (names && (packet->sctp.chunks != 0 || length < SCTP_INIT_LEAST || room < SCTP_CHUNK_HEADER + 4))
+        return false;
+    if (names && (packet->sctp.initiate = wire_get32(chunk + SCTP_INITIATE_TAG)) == 0)
+        return false;
+    if (is_init != (packet->sctp.tag == 0))
+        return false; /* only an INIT has none: 8.5.1 */
+    if (type == SCTP_ABORT || type == SCTP_SHUTDOWN_COMPLETE)
+        packet->sctp.is_reflected = chunk[SCTP_CHUNK_FLAGS] & SCTP_REFLECTED;
+    if (type < 16)
+        packet->sctp.chunks |= (uint16_t)(1 << type);
+    return true;
+}
+
+static enum tg_decoded read_sctp(struct tg_packet *packet, const uint8_t *sctp, uint32_t room, uint32_t claimed)
+{
+    packet->kind = TG_TRANSPORT_PORTS;
+    if (room < SCTP_HEADER)
+        return TG_MALFORMED;
+    packet->sctp.tag = wire_get32(sctp + SCTP_TAG);
+    for (uint32_t at = SCTP_HEADER; at + SCTP_CHUNK_HEADER <= room;) {
+        uint32_t length = wire_get16(sctp + at + SCTP_CHUNK_LENGTH);
+        bool is_all_there = at + length <= claimed || packet->fragment;
+        if (length < SCTP_CHUNK_HEADER || !is_all_there || !read_chunk(packet, sctp + at, room - at, length))
+            return TG_MALFORMED;
+        at += (length + 3) & ~UINT32_C(3);
+    }
+    return TG_DECODED;
+}
+
+static uint64_t get48(const uint8_t *p)
+{
+    return (uint64_t)wire_get16(p) << 32 | wire_get32(p + 2);
+}
+
+static enum tg_decoded read_dccp(struct tg_packet *packet, const uint8_t *dccp, uint32_t room, uint32_t claimed)
+{
+    packet->kind = TG_TRANSPORT_PORTS;
+    if (room < DCCP_HEADER_SHORT)
+        return TG_MALFORMED;
+    uint8_t type = dccp[DCCP_TYPE] >> 1 & 15;
+    bool is_short = !(dccp[DCCP_TYPE] & 1), has_ack = type != DCCP_REQUEST && type != DCCP_DATA;
+    uint32_t header = is_short ? DCCP_HEADER_SHORT : DCCP_HEADER_LONG, least = header;
+    if (has_ack)
+        least += is_short ? 4 : 8;
+    if (type == DCCP_REQUEST || type == DCCP_RESPONSE || type == DCCP_RESET)
+        least += 4; /* service code; reset code */
+    if ((is_short && (type < DCCP_DATA || type > DCCP_DATA_ACK)) || dccp[DCCP_OFFSET] * 4u < least ||
+        dccp[DCCP_OFFSET] * 4u > claimed || room < least)
+        return TG_MALFORMED;
+    packet->dccp.type = type;
+    packet->dccp.is_short = is_short;
+    packet->dccp.has_ack = has_ack;
+    packet->dccp.seq = is_short ? wire_get32(dccp + DCCP_TYPE) & 0xffffff : get48(dccp + DCCP_SEQ_LONG);
+    if (has_ack)
+        packet->dccp.ack = is_short ? wire_get32(dccp + header) & 0xffffff : get48(dccp + header + 2);
+    return TG_DECODED;
+}
+
 static enum tg_decoded read_icmp(struct tg_packet *packet, const uint8_t *icmp, uint32_t room)
 {
     if (room < ICMP_HEADER)
@@ -315,7 +407,8 @@ static enum tg_decoded read_transport(struct tg_packet *packet)
     case TG_PROTO_TCP: return read_tcp(packet, header, room, claimed);
     case TG_PROTO_UDP:
     case TG_PROTO_UDPLITE: return read_udp(packet, header, room, claimed);
-    case TG_PROTO_SCTP: packet->kind = TG_TRANSPORT_PORTS; return room < SCTP_HEADER ? TG_MALFORMED : TG_DECODED;
+    case TG_PROTO_SCTP: return read_sctp(packet, header, room, claimed);
+    case TG_PROTO_DCCP: return read_dccp(packet, header, room, claimed);
     case TG_PROTO_IGMP: packet->kind = TG_TRANSPORT_NOTICE; return TG_DECODED;
     default:
         if (is_icmp(tuple))
@@ -325,11 +418,19 @@ static enum tg_decoded read_transport(struct tg_packet *packet)
     }
 }
 
-/* Only a whole packet has a checksum to check. SCTP's CRC is left to the end host: no bit of it decides anything here.
- */
+/* The bytes that a DCCP checksum covers besides the pseudo-header (RFC 4340 9.2). */
+static uint32_t dccp_coverage(const uint8_t *dccp, uint32_t length)
+{
+    uint32_t coverage = dccp[DCCP_COVERAGE] & 15, covered = dccp[DCCP_OFFSET] * 4u + (coverage - 1) * 4;
+    return coverage == 0 || covered > length ? length : covered;
+}
+
+/* Only a whole packet has a checksum to check. */
 static bool is_checksum_right(const struct tg_packet *packet)
 {
     const struct tg_layout *outer = &packet->outer;
+    struct tg_tuple pseudo = outer->tuple;
+    pseudo.dst = packet->final;
     const uint8_t *header = packet->data + outer->transport;
     uint32_t length = outer->end - outer->transport, covered = length;
     switch (outer->tuple.proto) {
@@ -345,23 +446,27 @@ static bool is_checksum_right(const struct tg_packet *packet)
         covered = wire_get16(header + UDP_LENGTH);
         covered = covered == 0 ? length : covered;
         break;
+    case TG_PROTO_SCTP: /* zero is none, for who has agreed on it: RFC 9653 */
+        return crc32c_get(header) == 0 || crc32c_get(header) == crc32c_sctp(header, length);
+    case TG_PROTO_DCCP: covered = dccp_coverage(header, length); break;
     default:
         if (!is_icmp(&outer->tuple))
             return true;
         if (outer->tuple.family == TG_IPV4)
             return checksum_sum(header, length) == 0xffff;
     }
-    return checksum_add(checksum_pseudo(&outer->tuple, length), checksum_sum(header, covered)) == 0xffff;
+    if (packet->is_final_hidden)
+        return true;
+    return checksum_add(checksum_pseudo(&pseudo, length), checksum_sum(header, covered)) == 0xffff;
 }
 
 enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
 {
-    struct ip_facts facts;
-    *packet = (struct tg_packet){.data = packet->data,
-                                 .len = packet->len,
-                                 .wire_len = packet->wire_len,
-                                 .room = packet->room};
+    struct ip_facts facts = {0};
+    packet->outer = (struct tg_layout){.ip = 0};
     packet->kind = TG_TRANSPORT_OTHER;
+    packet->cut = false;
+    memset(&packet->tcp, 0, offsetof(struct tg_packet, quote) - offsetof(struct tg_packet, tcp));
     enum tg_decoded decoded = read_ip(packet->data, packet->len, 0, &packet->outer, &facts);
     packet->ttl = facts.ttl;
     packet->fragment = facts.is_fragment;
@@ -369,16 +474,18 @@ enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
     packet->fragment_offset = facts.offset;
     packet->fragment_length = facts.length;
     packet->fragment_id = facts.id;
+    packet->final = facts.final;
+    packet->is_final_hidden = facts.is_final_hidden;
     if (decoded != TG_DECODED || packet->outer.end > packet->wire_len || packet->outer.end < packet->outer.transport)
         return TG_MALFORMED;
-    packet->cut = packet->outer.end > packet->len;
+    bool is_cut = packet->outer.end > packet->len;
+    packet->cut = is_cut;
     if (packet->outer.tuple.family == TG_IPV4 && checksum_sum(packet->data, packet->outer.transport) != 0xffff)
         return TG_MALFORMED;
     if (read_transport(packet) != TG_DECODED)
         return TG_MALFORMED;
-    if (packet->cut || packet->fragment || (flags & TG_DECODE_TRUST_CHECKSUM) || is_checksum_right(packet))
-        return TG_DECODED;
-    return TG_MALFORMED;
+    bool is_trusted = (flags & TG_DECODE_TRUST_CHECKSUM) || is_cut || facts.is_fragment;
+    return is_trusted || is_checksum_right(packet) ? TG_DECODED : TG_MALFORMED;
 }
 
 void tg_packet_fill_checksum(struct tg_packet *packet)
@@ -386,13 +493,18 @@ void tg_packet_fill_checksum(struct tg_packet *packet)
     struct tg_layout outer = packet->outer;
     uint8_t *header = packet->data + outer.transport;
     bool is_udp = outer.tuple.proto == TG_PROTO_UDP;
-    if (packet->cut || packet->fragment || (!is_udp && outer.tuple.proto != TG_PROTO_TCP))
+    if (packet->cut || packet->fragment)
+        return;
+    if (outer.tuple.proto == TG_PROTO_SCTP)
+        crc32c_put(header, crc32c_sctp(header, outer.end - outer.transport));
+    if ((!is_udp && outer.tuple.proto != TG_PROTO_TCP) || packet->is_final_hidden)
         return;
     uint32_t length = is_udp ? wire_get16(header + UDP_LENGTH) : outer.end - outer.transport;
     const uint8_t *src = packet->data + (outer.tuple.family == TG_IPV4 ? IP4_SRC : IP6_SRC);
     const uint8_t *dst = packet->data + (outer.tuple.family == TG_IPV4 ? IP4_DST : IP6_DST);
+    bool is_underway = !tg_addr_equal(packet->final, outer.tuple.dst);
     outer.tuple.src = tg_addr_load(outer.tuple.family, src); /* as they are now, translated or not */
-    outer.tuple.dst = tg_addr_load(outer.tuple.family, dst);
+    outer.tuple.dst = is_underway ? packet->final : tg_addr_load(outer.tuple.family, dst);
     uint8_t *field = header + (is_udp ? UDP_CHECKSUM : TCP_CHECKSUM);
     wire_put16(field, 0);
     uint16_t sum = (uint16_t)~checksum_add(checksum_pseudo(&outer.tuple, length), checksum_sum(header, length));
@@ -410,7 +522,8 @@ bool tg_packet_same_datagram(const struct tg_packet *a, const struct tg_packet *
 
 bool tg_proto_has_ports(uint8_t proto)
 {
-    return proto == TG_PROTO_TCP || proto == TG_PROTO_UDP || proto == TG_PROTO_SCTP || proto == TG_PROTO_UDPLITE;
+    return proto == TG_PROTO_TCP || proto == TG_PROTO_UDP || proto == TG_PROTO_SCTP || proto == TG_PROTO_UDPLITE ||
+           proto == TG_PROTO_DCCP;
 }
 
 const char *tg_proto_name(uint8_t proto)
@@ -420,6 +533,7 @@ const char *tg_proto_name(uint8_t proto)
     case TG_PROTO_IGMP: return "igmp";
     case TG_PROTO_TCP: return "tcp";
     case TG_PROTO_UDP: return "udp";
+    case TG_PROTO_DCCP: return "dccp";
     case TG_PROTO_GRE: return "gre";
     case TG_PROTO_ESP: return "esp";
     case TG_PROTO_AH: return "ah";

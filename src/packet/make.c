@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "wire/checksum.h"
+#include "wire/crc32c.h"
 #include "wire/wire.h"
 
 enum { HOPS = 64 };
@@ -34,11 +35,27 @@ void make_ip(uint8_t *out, const struct tg_tuple *tuple, uint32_t length)
     }
 }
 
-/* => the offset of the checksum, or 0 if the protocol has none that is written here */
+/* SCTP's first packet: an INIT that offers a stream each way. */
+static void make_init(uint8_t *header, uint32_t *size)
+{
+    enum { WINDOW = 8, OUTBOUND = 12, INBOUND = 14, NUMBER = 16 }; /* behind the chunk's beginning */
+    uint8_t *init = header + SCTP_HEADER;
+    *size = SCTP_HEADER + SCTP_INIT_LEAST;
+    init[0] = SCTP_INIT;
+    wire_put16(init + SCTP_CHUNK_LENGTH, SCTP_INIT_LEAST);
+    wire_put32(init + SCTP_INITIATE_TAG, 1);
+    wire_put32(init + WINDOW, UINT16_MAX);
+    wire_put16(init + OUTBOUND, 1);
+    wire_put16(init + INBOUND, 1);
+    wire_put32(init + NUMBER, 1);
+    crc32c_put(header, crc32c_sctp(header, *size));
+}
+
+/* => the offset of the checksum, or 0 if the protocol has none that is a sum */
 static uint32_t make_transport(uint8_t *header, const struct tg_tuple *tuple, uint8_t type, uint8_t code,
                                uint32_t *size)
 {
-    memset(header, 0, TCP_HEADER);
+    memset(header, 0, MAKE_ROOM - IP6_HEADER);
     wire_put16(header, tuple->sport);
     wire_put16(header + 2, tuple->dport);
     switch (tuple->proto) {
@@ -53,7 +70,12 @@ static uint32_t make_transport(uint8_t *header, const struct tg_tuple *tuple, ui
         *size = UDP_HEADER;
         wire_put16(header + UDP_LENGTH, UDP_HEADER);
         return UDP_CHECKSUM;
-    case TG_PROTO_SCTP: *size = SCTP_HEADER; return 0;
+    case TG_PROTO_SCTP: make_init(header, size); return 0;
+    case TG_PROTO_DCCP:
+        *size = DCCP_HEADER_LONG + 4; /* a service code */
+        header[DCCP_OFFSET] = (DCCP_HEADER_LONG + 4) / 4;
+        header[DCCP_TYPE] = DCCP_REQUEST << 1 | 1;
+        return DCCP_CHECKSUM;
     case TG_PROTO_ICMP:
     case TG_PROTO_ICMP6:
         *size = ICMP_HEADER;

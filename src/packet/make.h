@@ -16,8 +16,9 @@ uint32_t make_ip_size(uint8_t family);
  * fragmented (so that its identification means nothing: RFC 6864 section 4.1), checksum complete. */
 void make_ip(uint8_t *out, const struct tg_tuple *tuple, uint32_t length);
 
-/* Write the smallest packet of `tuple` that can begin a connection: a SYN, an empty datagram, an ICMP message of `type`
- * and `code` (with the identifier that is the tuple's source port, or an empty quote), or a bare header.
+/* Write the smallest packet of `tuple` that can begin a connection: a SYN, SCTP's INIT, DCCP's Request, an empty
+ * datagram, an ICMP message of `type` and `code` (with the identifier that is the tuple's source port, or an empty
+ * quote), or a bare header.
  * => its length */
 size_t make_packet(uint8_t out[static MAKE_ROOM], const struct tg_tuple *tuple, uint8_t type, uint8_t code);
 

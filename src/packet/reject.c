@@ -10,6 +10,8 @@ enum {
     ICMP_ADMINISTRATIVELY_PROHIBITED = 13, /* code of type 3, RFC 1812 5.2.7.1 */
     ICMP6_ADMINISTRATIVELY_PROHIBITED = 1, /* code of type 1, RFC 4443 3.1 */
     MOST_QUOTED_IPV4 = 576,                /* RFC 1812 4.3.2.3 */
+    TOS_KEPT = 0x1c,                       /* the type of service but for ECN's bit, */
+    TOS_PRECEDENCE = 0xc0,                 /* and internetwork control: RFC 1812 4.3.2.5 */
     MOST_QUOTED_IPV6 = 1280,               /* the minimum MTU, RFC 4443 3.1 */
 };
 
@@ -38,6 +40,13 @@ static size_t write_reset(const struct tg_packet *packet, uint8_t *out, size_t r
     return at + TCP_HEADER;
 }
 
+static void set_tos(uint8_t *ip, uint8_t tos)
+{
+    uint16_t before = wire_get16(ip);
+    ip[IP4_TOS] = tos;
+    wire_put16(ip + IP4_CHECKSUM, checksum_update(wire_get16(ip + IP4_CHECKSUM), before, wire_get16(ip)));
+}
+
 static size_t write_error(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room)
 {
     const struct tg_tuple *came = &packet->outer.tuple;
@@ -60,6 +69,8 @@ static size_t write_error(const struct tg_packet *packet, struct tg_addr own, ui
         sum = checksum_add(sum, checksum_pseudo(&tuple, length));
     wire_put16(icmp + ICMP_CHECKSUM, (uint16_t)~sum);
     make_ip(out, &tuple, length);
+    if (is_ipv4)
+        set_tos(out, (packet->data[IP4_TOS] & TOS_KEPT) | TOS_PRECEDENCE);
     return at + length;
 }
 

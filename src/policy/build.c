@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/boxes.h"
 #include "policy/inside.h"
 #include "policy/ranges.h"
 
@@ -111,6 +112,7 @@ void tg_policy_free(struct tg_policy *policy)
     free(policy->detects.items);
     free(policy->knocks.items);
     free(policy->helpers.items);
+    boxes_free(policy->boxes);
     free(policy);
 }
 
@@ -378,8 +380,9 @@ void policy_set_default(struct tg_policy *policy, enum tg_action action)
 
 int policy_seal(struct tg_policy *policy)
 {
-    (void)policy; /* what is matched against is what was added; a compiled classifier is built here */
-    return 0;
+    boxes_free(policy->boxes);
+    policy->boxes = boxes_new(policy);
+    return policy->boxes != NULL ? 0 : -ENOMEM;
 }
 
 size_t tg_policy_size(const struct tg_policy *policy)
@@ -403,5 +406,7 @@ size_t tg_policy_size(const struct tg_policy *policy)
         size += sizeof(struct minute_set) + policy->minute_sets.items[i].count * sizeof(struct policy_minutes);
     for (size_t i = 0; i < policy->mac_sets.count; i++)
         size += sizeof(struct mac_set) + policy->mac_sets.items[i].count * sizeof(struct policy_mac);
+    if (policy->boxes != NULL)
+        size += boxes_size(policy->boxes);
     return size;
 }

@@ -1,13 +1,16 @@
 /* Which forward takes a new packet, and which rule decides about it.
  *
- * Both go through their list in the order of the file and take the first that fits. The functions that compare say in a
- * few words what did not fit, so that `explain` tells what the engine itself found and cannot disagree with it.
+ * Both are the first of their list, in the order of the file, that fits. The functions that compare say in a few words
+ * what did not fit. For `explain` rules are compared one after the other. Without it the packet is looked up among the
+ * boxes of the rules (boxes.h), and only rules whose box does not say all are compared, in the same order; so the same
+ * rules are asked whether there is room within their limits, as asking for that counts.
  */
 #include "policy/inside.h"
 
 #include <string.h>
 
 #include "connection/ports.h"
+#include "policy/boxes.h"
 
 static bool is_in_v4(const struct address_set *set, uint32_t addr)
 {
@@ -144,8 +147,8 @@ static void tell(tg_step_fn *step, void *context, enum tg_step what, uint32_t st
         step(context, &(struct tg_step_info){what, why == NULL, statement, why, verdict});
 }
 
-const struct policy_rule *policy_match(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
-                                       void *context, const struct tg_verdict *verdict)
+static const struct policy_rule *match_in_order(const struct tg_policy *policy, const struct policy_key *key,
+                                                tg_step_fn *step, void *context, const struct tg_verdict *verdict)
 {
     for (size_t i = 0; i < policy->rules.count; i++) {
         const struct policy_rule *rule = &policy->rules.items[i];
@@ -157,6 +160,50 @@ const struct policy_rule *policy_match(const struct tg_policy *policy, const str
     }
     tell(step, context, TG_STEP_DEFAULT, TG_NO_STATEMENT, NULL, verdict);
     return NULL;
+}
+
+/* The first rule that fits, of those whose box the packet lies in and those of the forward that has taken it. */
+static const struct policy_rule *match_candidates(const struct tg_policy *policy, const struct policy_key *key,
+                                                  const struct classifier *classifier,
+                                                  const uint32_t point[static CLASSIFY_FIELDS])
+{
+    size_t count;
+    const uint32_t *of_forward = boxes_of_forward(policy->boxes, key->forward, &count);
+    struct classify_walk walk;
+    classifier_walk(classifier, point, &walk);
+    for (uint32_t id = classify_next(&walk);;) {
+        uint32_t number = CLASSIFY_NONE;
+        if (count > 0 && (id == CLASSIFY_NONE || *of_forward < box_rule(id))) {
+            number = *of_forward++;
+            count--;
+        } else if (id != CLASSIFY_NONE) {
+            number = box_rule(id);
+            if (box_decides(id))
+                return &policy->rules.items[number];
+            id = classify_next(&walk);
+        }
+        if (number == CLASSIFY_NONE)
+            return NULL;
+        if (rule_misses(policy, &policy->rules.items[number], key) == NULL)
+            return &policy->rules.items[number];
+    }
+}
+
+const struct policy_rule *policy_match(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
+                                       void *context, const struct tg_verdict *verdict)
+{
+    uint32_t point[CLASSIFY_FIELDS];
+    if (step != NULL || policy->boxes == NULL)
+        return match_in_order(policy, key, step, context, verdict);
+    const struct classifier *classifier = boxes_point(policy->boxes, key, point);
+    if (key->forward == POLICY_NONE) {
+        uint32_t id = classifier_first(classifier, point);
+        if (id == CLASSIFY_NONE)
+            return NULL;
+        if (box_decides(id))
+            return &policy->rules.items[box_rule(id)];
+    }
+    return match_candidates(policy, key, classifier, point);
 }
 
 const struct policy_rule *policy_rule(const struct tg_policy *policy, size_t i)

@@ -109,6 +109,8 @@ const struct policy_nat *policy_nat(const struct tg_policy *policy)
 
 uint32_t policy_timeout(const struct tg_policy *policy, enum policy_timer timer)
 {
+    if (policy->timeouts[timer] == 0) /* TCP's opening and closing, if they are not set apart */
+        return policy->timeouts[POLICY_TCP_TRANSITORY];
     return policy->timeouts[timer];
 }
 

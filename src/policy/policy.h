@@ -123,10 +123,12 @@ struct policy_nat {
 /* The timers of page "connections": seconds that a connection lives without a packet. */
 enum policy_timer {
     POLICY_TCP_ESTABLISHED, /* RFC 5382 REQ-5 */
-    POLICY_TCP_TRANSITORY,  /* opening, closing, after a reset: RFC 5382 REQ-5, RFC 7857 2.2 */
-    POLICY_UDP_NEW,         /* until it is answered */
-    POLICY_UDP_STREAM,      /* RFC 4787 REQ-5 */
-    POLICY_ICMP,            /* RFC 5508 REQ-2 */
+    POLICY_TCP_TRANSITORY,  /* opening, closing, after a reset: RFC 5382 REQ-5, RFC 7857 2.2; */
+    POLICY_TCP_OPENING,     /* or apart: RFC 7857 2.1 */
+    POLICY_TCP_CLOSING,
+    POLICY_UDP_NEW,    /* until it is answered */
+    POLICY_UDP_STREAM, /* RFC 4787 REQ-5 */
+    POLICY_ICMP,       /* RFC 5508 REQ-2 */
     POLICY_OTHER,
     POLICY_TIMERS
 };

@@ -260,6 +260,7 @@ int probe_judge(const struct tg_policy *policy, const struct tg_probe *probe, tg
     outcome->packet.data = outcome->bytes;
     outcome->packet.len = (uint32_t)make_packet(outcome->bytes, &tuple, probe->icmp_type, probe->icmp_code);
     outcome->packet.wire_len = outcome->packet.len;
+    outcome->packet.room = sizeof outcome->bytes;
     struct tg_network *network = assumed_network(policy, probe, &tuple, &outcome->assumed);
     if (network == NULL)
         return -ENOMEM;

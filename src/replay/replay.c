@@ -54,62 +54,114 @@ static void write_packet(const struct replay *replay, const struct report_packet
     writer_put(replay->writer, &out);
 }
 
-static void finish_packet(struct replay *replay, const struct capture_packet *frame, const struct tg_packet *packet,
-                          const struct tg_verdict *verdict)
+static void tell(const struct replay *replay, const struct order_item *item)
 {
     struct report_packet report = {
-        .number = replay->packets,
-        .time = frame->time,
+        .number = item->number,
+        .time = item->frame.time,
         .policy = replay->policy,
-        .packet = packet,
-        .verdict = verdict,
+        .packet = item->is_ip ? &item->packet : NULL,
+        .verdict = &item->verdict,
     };
     if (replay->writer)
-        write_packet(replay, &report, *frame);
+        write_packet(replay, &report, item->frame);
     replay->each(replay->context, &report);
 }
 
-static void pass_non_ip(struct replay *replay, const struct capture_packet *frame, struct place place)
+/* A packet that waits is judged again, for good. */
+static void judge_again(const struct replay *replay, struct order_item *item)
 {
-    struct tg_verdict verdict = {
-        .action = TG_ACCEPT,
-        .reason = TG_REASON_NON_IP,
-        .state = TG_STATE_UNTRACKED,
-        .zone_in = place.zone_in,
-        .statement = TG_NO_STATEMENT,
+    item->arrival.now = replay->now;
+    item->arrival.can_hold = false;
+    enum tg_decoded decoded = tg_packet_decode(&item->packet, 0);
+    tg_engine_judge(replay->engine, 0, &item->packet, decoded, &item->arrival, &item->verdict);
+}
+
+/* Tell what needs to wait no more. */
+static void tell_waiting(const struct replay *replay)
+{
+    struct order_item *item;
+    while ((item = order_next(replay->order))) {
+        tell(replay, item);
+        free(item);
+    }
+}
+
+/* Those that have waited long enough at `now`; UINT64_MAX: all. */
+static void give_up(const struct replay *replay, uint64_t now)
+{
+    struct order_item *item;
+    if (order_is_empty(replay->order))
+        return;
+    while ((item = order_over(replay->order, now)))
+        judge_again(replay, item);
+    tell_waiting(replay);
+}
+
+/* => 0, or -ENOMEM */
+static int finish_packet(const struct replay *replay, const struct order_item *item)
+{
+    struct order_item *follower;
+    if (order_is_empty(replay->order) && !item->verdict.hold) {
+        tell(replay, item);
+        return 0;
+    }
+    if (!order_put(replay->order, item, replay->writer))
+        return -ENOMEM;
+    while (item->is_ip && item->packet.fragment && item->packet.fragment_offset == 0 &&
+           (follower = order_followed(replay->order, &item->packet)))
+        judge_again(replay, follower);
+    if (order_is_full(replay->order))
+        give_up(replay, UINT64_MAX);
+    tell_waiting(replay);
+    return 0;
+}
+
+static int pass_non_ip(struct replay *replay, const struct capture_packet *frame, struct place place)
+{
+    const struct order_item item = {
+        .number = replay->packets,
+        .frame = *frame,
+        .verdict = {.action = TG_ACCEPT,
+                    .reason = TG_REASON_NON_IP,
+                    .state = TG_STATE_UNTRACKED,
+                    .zone_in = place.zone_in,
+                    .statement = TG_NO_STATEMENT},
     };
     replay->non_ip_packets++;
     replay->non_ip_bytes += frame->wire_len;
-    finish_packet(replay, frame, NULL, &verdict);
+    return finish_packet(replay, &item);
 }
 
 /* `room` is where the packet is copied to, since the engine rewrites it in place. */
-static void judge(struct replay *replay, const struct capture_packet *frame, const struct link_ip *ip,
-                  struct place place, uint8_t *room)
+static int judge(struct replay *replay, const struct capture_packet *frame, const struct link_ip *ip,
+                 struct place place, uint8_t *room)
 {
-    struct tg_arrival arrival = {
-        .now = frame->time,
-        .zone_in = place.zone_in,
-        .zone_out = place.zone_out,
-        .find_zone = place.find_zone,
-        .may_be_copy = true,
-        .has_mac = ip->has_mac,
+    struct order_item item = {
+        .number = replay->packets,
+        .frame = *frame,
+        .is_ip = true,
+        .packet = {.data = room,
+                   .len = ip->len < LARGEST_PACKET ? ip->len : LARGEST_PACKET,
+                   .wire_len = ip->wire_len,
+                   .room = LARGEST_PACKET},
+        .arrival = {.now = replay->now,
+                    .zone_in = place.zone_in,
+                    .zone_out = place.zone_out,
+                    .find_zone = place.find_zone,
+                    .may_be_copy = true,
+                    .has_mac = ip->has_mac},
     };
-    arrival.has_minute = week_minute(&replay->week, frame->time / TG_SECOND, &arrival.minute);
+    item.arrival.has_minute = week_minute(&replay->week, frame->time / TG_SECOND, &item.arrival.minute);
     if (ip->has_mac)
-        memcpy(arrival.mac, ip->mac, sizeof arrival.mac);
-    struct tg_packet packet = {
-        .data = room,
-        .len = ip->len < LARGEST_PACKET ? ip->len : LARGEST_PACKET,
-        .wire_len = ip->wire_len,
-    };
-    struct tg_verdict verdict;
-    memcpy(room, frame->bytes + ip->offset, packet.len);
-    enum tg_decoded decoded = tg_packet_decode(&packet, 0);
+        memcpy(item.arrival.mac, ip->mac, sizeof item.arrival.mac);
+    memcpy(room, frame->bytes + ip->offset, item.packet.len);
+    enum tg_decoded decoded = tg_packet_decode(&item.packet, 0);
     if (ip->other_family)
         decoded = TG_MALFORMED;
-    tg_engine_judge(replay->engine, 0, &packet, decoded, &arrival, &verdict);
-    finish_packet(replay, frame, &packet, &verdict);
+    item.arrival.can_hold = decoded == TG_DECODED && item.packet.fragment && order_admits(replay->order, &item.packet);
+    tg_engine_judge(replay->engine, 0, &item.packet, decoded, &item.arrival, &item.verdict);
+    return finish_packet(replay, &item);
 }
 
 static int replay_frame(struct replay *replay, size_t which, const struct capture_packet *frame, uint8_t *room)
@@ -122,17 +174,17 @@ static int replay_frame(struct replay *replay, size_t which, const struct captur
         replay->lost_input = which;
         return -EADDRNOTAVAIL;
     }
+    if (frame->time > replay->now)
+        replay->now = frame->time;
+    give_up(replay, replay->now);
     replay->packets++;
-    if (content == LINK_IP) {
-        judge(replay, frame, &ip, place, room);
-        return 0;
-    }
+    if (content == LINK_IP)
+        return judge(replay, frame, &ip, place, room);
     if (content == LINK_UNKNOWN) {
         input->unknown_link = frame->link;
         input->has_unknown_link = true;
     }
-    pass_non_ip(replay, frame, place);
-    return 0;
+    return pass_non_ip(replay, frame, place);
 }
 
 static struct merge *merge_inputs(const struct replay *replay)
@@ -154,15 +206,17 @@ int replay_run(struct replay *replay)
     int error = 0;
     struct merge *merge = merge_inputs(replay);
     uint8_t *room = malloc(LARGEST_PACKET);
-    if (!merge || !room) {
-        merge_free(merge);
-        free(room);
-        return -ENOMEM;
-    }
+    replay->order = order_new();
+    if (!merge || !room || !replay->order)
+        error = -ENOMEM;
     while (error == 0 && merge_next(merge, &frame, &which))
         error = replay_frame(replay, which, &frame, room);
-    for (size_t i = 0; i < replay->input_count; i++)
+    if (replay->order)
+        give_up(replay, UINT64_MAX);
+    for (size_t i = 0; i < replay->input_count && merge; i++)
         replay->inputs[i].result = merge_result(merge, i);
+    order_free(replay->order);
+    replay->order = NULL;
     merge_free(merge);
     free(room);
     return error;

@@ -2,7 +2,9 @@
  *
  * Packets come from several captures merged by time, and time is theirs. Each goes to the engine as it would on a
  * router, and from there to whoever asked (each()) and into a capture of what leaves (writer.h). Frames without IP go
- * past the engine and are accepted. Memory does not grow with the captures.
+ * past the engine and are accepted. A fragment that came before its first waits for that, for a second of the capture;
+ * what comes behind it is judged meanwhile, and told when it has been told (order.h). Memory does not grow with the
+ * captures.
  */
 #ifndef REPLAY_REPLAY_H
 #define REPLAY_REPLAY_H
@@ -11,6 +13,7 @@
 #include <stdint.h>
 
 #include "replay/capture.h"
+#include "replay/order.h"
 #include "replay/writer.h"
 #include "report/report.h"
 #include "report/week.h"
@@ -24,7 +27,8 @@ struct replay_input {
     bool has_unknown_link;
 };
 
-/* Told of each packet, once it was judged. */
+/* Told of each packet, once it was judged, in their order. The packet's bytes may be gone by then, if nothing is
+ * written. */
 typedef void replay_each_fn(void *context, const struct report_packet *report);
 
 struct replay {
@@ -39,6 +43,8 @@ struct replay {
     void *context;
     /* its own, all zero at first */
     struct week week;
+    struct order *order;
+    uint64_t now; /* the latest time so far */
     /* what came of it */
     uint64_t packets, non_ip_packets, non_ip_bytes;
     size_t lost_input; /* after -EADDRNOTAVAIL */

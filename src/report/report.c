@@ -210,6 +210,8 @@ static void put_verdict(struct line *line, const struct report_packet *report)
     line_add(line, "%s: %s", tg_action_name(verdict->action), tg_reason_name(verdict->reason));
     if (verdict->as_it_stands)
         line_add(line, ", sent by the router");
+    if (verdict->answer)
+        line_add(line, ", the sender is told");
     if (!statement)
         return;
     bool decided = verdict->reason == TG_REASON_RULE || verdict->reason == TG_REASON_FORWARD;
@@ -327,7 +329,9 @@ size_t report_log(char *out, size_t room, const struct report_packet *report)
     const struct tg_verdict *verdict = report->verdict;
     const struct tg_statement *statement = statement_of(report);
     struct line line = {.out = out, .room = room - 1}; /* the newline always fits */
-    if (statement && *log_words(statement))
+    if (verdict->answer)
+        line_add(&line, "no room: ");
+    else if (statement && *log_words(statement))
         line_add(&line, "%s: ", log_words(statement));
     line_add(&line, "%s", tg_action_name(verdict->action));
     if (statement)

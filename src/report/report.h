@@ -33,9 +33,9 @@ size_t report_text(char *out, size_t room, const struct report_packet *report);
 size_t report_json(char *out, size_t room, const struct report_packet *report);
 
 /* One line for a log, its newline included, of a packet that a statement wants logged: what the statement says for
- * that, else its label; then what becomes of the packet, and of which: "smtp out: drop home.rules:9 tcp lan
- * 192.168.1.20:50001 > wan 198.51.100.25:25". No time: logs have their own. There are no control characters in it. What
- * has no room is cut off. `room` must be at least 2.
+ * that, else its label; or of one for which there was no room: "no room"; then what becomes of the packet, and of
+ * which: "smtp out: drop home.rules:9 tcp lan 192.168.1.20:50001 > wan 198.51.100.25:25". No time: logs have their own.
+ * There are no control characters in it. What has no room is cut off. `room` must be at least 2.
  * => bytes written, without the closing 0 */
 size_t report_log(char *out, size_t room, const struct report_packet *report);
 

@@ -184,12 +184,38 @@ static void advise_names(struct compiler *compiler)
     }
 }
 
+/* Whether an address lies in a larger or smaller network of a zone; that they are the same is an error. */
+static bool is_within(const struct tg_zone *zone, const struct tg_prefix *own)
+{
+    for (size_t i = 0; i < zone->address_count; i++) {
+        const struct tg_prefix *of = &zone->addresses[i];
+        if (of->len != own->len && tg_prefix_holds(of, own->family, own->addr) && !tg_addr_equal(of->addr, own->addr))
+            return true;
+    }
+    return false;
+}
+
+static void advise_zones(struct compiler *compiler)
+{
+    const struct tg_policy *policy = compiler->policy;
+    for (const struct name *name = compiler->names.first; name != NULL; name = name->next) {
+        const struct own_address *item = name->kind == NAME_ZONE ? name->statement->zone.addresses : NULL;
+        for (; item != NULL; item = item->next)
+            for (uint8_t i = TG_ZONE_FIRST; i < tg_policy_zone_count(policy); i++)
+                if (i != name->zone && is_within(tg_policy_zone(policy, i), &item->prefix))
+                    complain(compiler->complaints, TG_WARNING, item->place,
+                             "this is in the network of zone '%s': who is on either side of it cannot be told apart",
+                             tg_policy_zone(policy, i)->name);
+    }
+}
+
 void compile_advise(struct compiler *compiler)
 {
     if (!compiler->from_router)
         complain_of_file(compiler->complaints, TG_WARNING, compiler->tree->root.text->path,
                          "nothing allows the router's own connections; 'allow from router' does");
     advise_names(compiler); /* before the others, which look names up and so use them */
+    advise_zones(compiler);
     tree_walk(&compiler->tree->root, advise_forward, compiler);
     tree_walk(&compiler->tree->root, advise_map, compiler);
     tree_walk(&compiler->tree->root, advise_empty, compiler);

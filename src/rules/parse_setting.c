@@ -9,9 +9,10 @@ bool parse_timeout(struct parser *parser)
     struct timeout_statement *timeout = &parser->statement->timeout;
     int timer = parse_at_word(parser) ? words_index(parser->token->place, words_timers) : -1;
     if (timer < 0)
-        return parse_expected(
-            parser, "a timer: 'tcp-established', 'tcp-transitory', 'udp-new', 'udp-stream', 'icmp' or 'other'",
-            words_timers);
+        return parse_expected(parser,
+                              "a timer: 'tcp-established', 'tcp-transitory', 'tcp-opening', 'tcp-closing', 'udp-new', "
+                              "'udp-stream', 'icmp' or 'other'",
+                              words_timers);
     parse_take(parser);
     timeout->timer = (enum policy_timer)timer;
     return parse_duration(parser, "how long, as in 5m", &timeout->duration);

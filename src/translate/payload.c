@@ -5,7 +5,7 @@
 #include "wire/checksum.h"
 #include "wire/wire.h"
 
-int32_t payload_growth(const struct payload_edit *edits, size_t count)
+static int32_t growth_of(const struct payload_edit *edits, size_t count)
 {
     int32_t growth = 0;
     for (size_t i = 0; i < count; i++)
@@ -65,7 +65,7 @@ bool payload_edit(struct tg_packet *packet, const struct payload_edit *edits, si
         memcpy(packet->data + e->at, e->text, e->new_len);
         outer->end += e->new_len - e->len;
     }
-    set_lengths(packet, payload_growth(edits, count));
+    set_lengths(packet, growth_of(edits, count));
     bool is_udp = outer->tuple.proto == TG_PROTO_UDP;
     uint8_t *field = packet->data + outer->transport + (is_udp ? UDP_CHECKSUM : TCP_CHECKSUM);
     if (is_udp && wire_get16(field) == 0)

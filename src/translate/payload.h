@@ -8,7 +8,7 @@
 
 #include "tidegate/packet.h"
 
-#define PAYLOAD_TEXT 32
+#define PAYLOAD_TEXT 24
 
 /* The `len` bytes from `at` on, counted from the packet's first, become the `new_len` of `text`. */
 struct payload_edit {
@@ -20,8 +20,5 @@ struct payload_edit {
  * stood behind the packet (padding) is cut off.
  * => true; or false, and nothing has changed: packet->room, or the longest packet there is, does not suffice */
 bool payload_edit(struct tg_packet *packet, const struct payload_edit *edits, size_t count);
-
-/* How much longer the edits make it. */
-int32_t payload_growth(const struct payload_edit *edits, size_t count);
 
 #endif

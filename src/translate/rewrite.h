@@ -14,6 +14,9 @@
  * so stay. A fragment other than the first has only addresses. `packet->outer.tuple` stays as it came. */
 void rewrite_packet(struct tg_packet *packet, const struct tg_tuple *to);
 
+/* Give an IPv4 packet another identification. */
+void rewrite_identification(struct tg_packet *packet, uint16_t number);
+
 /* Make an ICMP error that quotes a packet go from `src` to `dst` and its quoted packet one of `quote`, as far as it was
  * quoted (RFC 5508 REQ-4, REQ-5). */
 void rewrite_error(struct tg_packet *packet, struct tg_addr src, struct tg_addr dst, const struct tg_tuple *quote);

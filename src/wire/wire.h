@@ -7,38 +7,56 @@
 #define WIRE_WIRE_H
 
 #include <stdint.h>
+#include <string.h>
+
+/* A number as its bytes stand in memory, in network order; and back. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define WIRE_ORDER16(v) __builtin_bswap16(v)
+#define WIRE_ORDER32(v) __builtin_bswap32(v)
+#define WIRE_ORDER64(v) __builtin_bswap64(v)
+#else
+#define WIRE_ORDER16(v) (v)
+#define WIRE_ORDER32(v) (v)
+#define WIRE_ORDER64(v) (v)
+#endif
 
 static inline uint16_t wire_get16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] << 8 | p[1]);
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return WIRE_ORDER16(v);
 }
 
 static inline uint32_t wire_get32(const uint8_t *p)
 {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return WIRE_ORDER32(v);
 }
 
 static inline uint64_t wire_get64(const uint8_t *p)
 {
-    return (uint64_t)wire_get32(p) << 32 | wire_get32(p + 4);
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return WIRE_ORDER64(v);
 }
 
 static inline void wire_put16(uint8_t *p, uint16_t v)
 {
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
+    v = WIRE_ORDER16(v);
+    memcpy(p, &v, sizeof v);
 }
 
 static inline void wire_put32(uint8_t *p, uint32_t v)
 {
-    wire_put16(p, (uint16_t)(v >> 16));
-    wire_put16(p + 2, (uint16_t)v);
+    v = WIRE_ORDER32(v);
+    memcpy(p, &v, sizeof v);
 }
 
 static inline void wire_put64(uint8_t *p, uint64_t v)
 {
-    wire_put32(p, (uint32_t)(v >> 32));
-    wire_put32(p + 4, (uint32_t)v);
+    v = WIRE_ORDER64(v);
+    memcpy(p, &v, sizeof v);
 }
 
 /* IPv4 header, RFC 791 */
@@ -71,6 +89,13 @@ enum {
     IP6_FRAGMENT = 44,
     IP6_DESTINATION = 60,
     IP6_FRAGMENT_HEADER = 8,
+    IP6_ROUTING_TYPE = 2, /* of a routing header */
+    IP6_ROUTING_LEFT = 3,
+    IP6_ROUTING_LAST = 4,      /* of type 4: the last entry of its list */
+    IP6_ROUTING_ADDRESSES = 8, /* of types 2 and 4 */
+    IP6_ROUTING_SOURCE = 0,    /* types: RFC 2460, forbidden by RFC 5095, */
+    IP6_ROUTING_MOBILE = 2,    /* RFC 6275 6.4, */
+    IP6_ROUTING_SEGMENTS = 4,  /* RFC 8754 2 */
 };
 
 /* TCP, RFC 9293 */
@@ -92,8 +117,50 @@ enum {
 /* UDP, RFC 768 (UDP-Lite, RFC 3828, has the coverage where UDP has the length) */
 enum { UDP_LENGTH = 4, UDP_CHECKSUM = 6, UDP_HEADER = 8 };
 
-/* SCTP common header, RFC 9260 */
-enum { SCTP_HEADER = 12 };
+/* SCTP common header and chunks, RFC 9260 */
+enum {
+    SCTP_TAG = 4,
+    SCTP_CHECKSUM = 8,
+    SCTP_HEADER = 12,
+    SCTP_CHUNK_FLAGS = 1, /* of a chunk */
+    SCTP_CHUNK_LENGTH = 2,
+    SCTP_CHUNK_HEADER = 4,
+    SCTP_INITIATE_TAG = 4, /* of INIT and INIT ACK */
+    SCTP_INIT_LEAST = 20,
+    SCTP_REFLECTED = 1, /* flag of ABORT and SHUTDOWN COMPLETE */
+    SCTP_INIT = 1,      /* types of chunk */
+    SCTP_INIT_ACK = 2,
+    SCTP_HEARTBEAT = 4,
+    SCTP_ABORT = 6,
+    SCTP_SHUTDOWN = 7,
+    SCTP_SHUTDOWN_ACK = 8,
+    SCTP_ERROR = 9,
+    SCTP_COOKIE_ECHO = 10,
+    SCTP_COOKIE_ACK = 11,
+    SCTP_SHUTDOWN_COMPLETE = 14,
+};
+
+/* DCCP generic header, RFC 4340 */
+enum {
+    DCCP_OFFSET = 4, /* of the data, in words of four bytes */
+    DCCP_COVERAGE = 5,
+    DCCP_CHECKSUM = 6,
+    DCCP_TYPE = 8, /* 3 bits of nothing, 4 of type, 1 for long sequence numbers */
+    DCCP_SEQ_SHORT = 9,
+    DCCP_SEQ_LONG = 10,
+    DCCP_HEADER_SHORT = 12,
+    DCCP_HEADER_LONG = 16,
+    DCCP_REQUEST = 0, /* types */
+    DCCP_RESPONSE = 1,
+    DCCP_DATA = 2,
+    DCCP_ACK = 3,
+    DCCP_DATA_ACK = 4,
+    DCCP_CLOSE_REQUEST = 5,
+    DCCP_CLOSE = 6,
+    DCCP_RESET = 7,
+    DCCP_SYNC = 8,
+    DCCP_SYNC_ACK = 9,
+};
 
 /* ICMP, RFC 792, and ICMPv6, RFC 4443 */
 enum {

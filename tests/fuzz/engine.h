@@ -8,7 +8,10 @@
 #include "tidegate/rules.h"
 
 enum { ROUTER = TG_ZONE_ROUTER, WAN = TG_ZONE_FIRST, LAN, GUEST };
-enum { ROOM = 64 };
+#ifndef FUZZ_ROOM
+#define FUZZ_ROOM 64
+#endif
+enum { ROOM = FUZZ_ROOM, STATEMENTS_MOST = 32 };
 
 static inline void must(int condition, const char *what, int line)
 {
@@ -40,42 +43,46 @@ static inline const struct tg_policy *policy_of(char *text)
     return policy;
 }
 
-/* Two policies to load in turn: the second has fewer statements, and forbids some of what the first allows. */
+/* Two policies to load in turn: the second has fewer statements, and forbids some of what the first allows. A target
+ * that has its own says so. */
+#ifndef FUZZ_HAS_RULES
+static char fuzz_rules[2][1200] = {"zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade\n"
+                                   "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
+                                   "zone guest on br-guest address 192.168.2.1/24\n"
+                                   "host camera = 192.168.1.50, fd00:1::50\n"
+                                   "drop tcp from lan to wan port 25\n"
+                                   "allow from lan to wan\n"
+                                   "allow from lan to guest\n"
+                                   "allow from router\n"
+                                   "allow from lan to router\n"
+                                   "allow icmp echo-request from wan to router\n"
+                                   "reject udp from guest to wan port 53\n"
+                                   "allow from guest to wan\n"
+                                   "forward tcp port 8080 from wan to camera port 80\n"
+                                   "forward udp port 5000-5003 from wan to camera port 6000\n"
+                                   "forward any from wan to 192.168.1.99\n"
+                                   "nat tcp filtering endpoint-independent\n"
+                                   "nat udp filtering endpoint-independent\n",
+                                   "zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade mss-clamp\n"
+                                   "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
+                                   "zone guest on br-guest address 192.168.2.1/24 mss-clamp\n"
+                                   "translate from lan 192.168.1.64/26 to wan as 203.0.113.16-203.0.113.19\n"
+                                   "map 203.0.113.10 on wan to 192.168.1.30\n"
+                                   "nat tcp mapping address-and-port-dependent\n"
+                                   "nat udp filtering address-dependent\n"
+                                   "nat ports 1024-65535\n"
+                                   "connections pickup\n"
+                                   "allow from lan to wan\n"
+                                   "allow from router\n"
+                                   "forward udp port 5000-5003 from wan to 192.168.1.50 port 6000\n"};
+#endif
+
 static inline const struct tg_policy *policy(unsigned which)
 {
-    static char rules[2][1200] = {"zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade\n"
-                                  "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
-                                  "zone guest on br-guest address 192.168.2.1/24\n"
-                                  "host camera = 192.168.1.50, fd00:1::50\n"
-                                  "drop tcp from lan to wan port 25\n"
-                                  "allow from lan to wan\n"
-                                  "allow from lan to guest\n"
-                                  "allow from router\n"
-                                  "allow from lan to router\n"
-                                  "allow icmp echo-request from wan to router\n"
-                                  "reject udp from guest to wan port 53\n"
-                                  "allow from guest to wan\n"
-                                  "forward tcp port 8080 from wan to camera port 80\n"
-                                  "forward udp port 5000-5003 from wan to camera port 6000\n"
-                                  "forward any from wan to 192.168.1.99\n"
-                                  "nat tcp filtering endpoint-independent\n"
-                                  "nat udp filtering endpoint-independent\n",
-                                  "zone wan on eth0 address 203.0.113.1/24, 2001:db8:0:1::2/64 masquerade mss-clamp\n"
-                                  "zone lan on br-lan address 192.168.1.1/24, fd00:1::1/64\n"
-                                  "zone guest on br-guest address 192.168.2.1/24 mss-clamp\n"
-                                  "translate from lan 192.168.1.64/26 to wan as 203.0.113.16-203.0.113.19\n"
-                                  "map 203.0.113.10 on wan to 192.168.1.30\n"
-                                  "nat tcp mapping address-and-port-dependent\n"
-                                  "nat udp filtering address-dependent\n"
-                                  "nat ports 1024-65535\n"
-                                  "connections pickup\n"
-                                  "allow from lan to wan\n"
-                                  "allow from router\n"
-                                  "forward udp port 5000-5003 from wan to 192.168.1.50 port 6000\n"};
     static const struct tg_policy *loaded[2];
     if (loaded[0] == NULL)
         for (int i = 0; i < 2; i++)
-            loaded[i] = policy_of(rules[i]);
+            loaded[i] = policy_of(fuzz_rules[i]);
     return loaded[which % 2];
 }
 
@@ -83,16 +90,50 @@ struct fuzzed {
     struct tg_engine *engine;
     struct tg_network *network;
     unsigned loads;
-    uint64_t judged;
+    uint64_t judged, bytes, verdicts[TG_ACTIONS][TG_REASONS];
+    struct tg_hits hits[STATEMENTS_MOST]; /* of the policy at hand */
 };
 
+static inline void count(struct fuzzed *f, uint32_t bytes, const struct tg_verdict *v)
+{
+    f->judged++;
+    f->bytes += bytes;
+    f->verdicts[v->action][v->reason]++;
+    if (v->statement == TG_NO_STATEMENT)
+        return;
+    MUST(v->statement < STATEMENTS_MOST);
+    f->hits[v->statement].packets++;
+    f->hits[v->statement].bytes += bytes;
+}
+
+/* The engine has counted as we have. */
+static inline void check_counters(const struct fuzzed *f)
+{
+    struct tg_counters counters;
+    struct tg_population population;
+    tg_engine_counters(f->engine, &counters);
+    tg_engine_population(f->engine, &population);
+    MUST(counters.packets == f->judged && counters.bytes == f->bytes);
+    MUST(memcmp(counters.verdicts, f->verdicts, sizeof f->verdicts) == 0);
+    MUST(population.now <= population.peak && population.peak <= ROOM);
+    MUST(population.peak <= population.tcp + population.udp + population.icmp + population.other);
+    for (uint32_t i = 0; f->loads != 0 && i < STATEMENTS_MOST; i++) {
+        bool is_there = tg_policy_statement(policy(f->loads - 1), i) != NULL;
+        struct tg_hits hits = is_there ? tg_engine_hits(f->engine, i) : (struct tg_hits){0, 0};
+        MUST(hits.packets == f->hits[i].packets && hits.bytes == f->hits[i].bytes);
+    }
+}
+
+/* The other policy, whose counters start anew. */
 static inline void load_next(struct fuzzed *f)
 {
+    check_counters(f);
     struct tg_network *network = tg_policy_network(policy(f->loads), NULL, 0);
     MUST(network != NULL && tg_engine_load(f->engine, policy(f->loads), network) == 0);
     tg_network_free(f->network);
     f->network = network;
     f->loads++;
+    memset(f->hits, 0, sizeof f->hits);
 }
 
 static inline struct fuzzed begin(void)
@@ -106,16 +147,7 @@ static inline struct fuzzed begin(void)
 
 static inline void end(struct fuzzed *f)
 {
-    struct tg_counters counters;
-    struct tg_population population;
-    uint64_t sum = 0;
-    tg_engine_counters(f->engine, &counters);
-    tg_engine_population(f->engine, &population);
-    for (int action = 0; action < TG_ACTIONS; action++)
-        for (int reason = 0; reason < TG_REASONS; reason++)
-            sum += counters.verdicts[action][reason];
-    MUST(counters.packets == f->judged && sum == f->judged);
-    MUST(population.now <= ROOM && population.now <= population.peak && population.peak <= ROOM);
+    check_counters(f);
     tg_engine_free(f->engine);
     tg_network_free(f->network);
 }
@@ -153,16 +185,19 @@ static inline void check_leaving(struct fuzzed *f, struct tg_packet *p, const st
         MUST(tg_tuple_equal(t, &v->to));
     if (v->as_it_stands || v->zone_out != WAN)
         return;
-    /* nothing private leaves by wan: neither its source nor what it quotes */
+    /* nothing private leaves by wan: neither its source nor what it quotes; and what has come in elsewhere leaves as
+     * the router does */
     MUST(!is_private(t->family, t->src));
+    MUST(t->family == TG_IPV6 || v->zone_in == WAN || t->src.lo >> 8 == 0xcb0071 || t->src.lo == 0);
     MUST(p->kind != TG_TRANSPORT_ERROR || v->zone_in == ROUTER || !is_private(t->family, p->quote.tuple.dst));
 }
 
-static inline void check_rejected(const struct tg_packet *p)
+/* What its sender is told. */
+static inline void check_answer(const struct tg_packet *p, bool is_rejected)
 {
     uint8_t answer[1280];
     struct tg_addr own = p->outer.tuple.family == TG_IPV4 ? tg_ipv4(0xcb007101) : (struct tg_addr){1, 2};
-    size_t len = tg_reject_answer(p, own, answer, sizeof answer);
+    size_t len = (is_rejected ? tg_reject_answer : tg_limit_answer)(p, own, answer, sizeof answer);
     if (len == 0)
         return;
     struct tg_packet back = {.data = answer, .len = (uint32_t)len, .wire_len = (uint32_t)len};
@@ -170,16 +205,23 @@ static inline void check_rejected(const struct tg_packet *p)
     MUST(tg_addr_equal(back.outer.tuple.dst, p->outer.tuple.src));
 }
 
-/* Judge `len` bytes of a packet of `wire_len`, from a block of memory that ends with them; what is left of them comes
- * back in `bytes`. */
-static inline enum tg_decoded judge(struct fuzzed *f, uint8_t *bytes, uint32_t len, uint32_t wire_len,
-                                    const struct tg_arrival *arrival, struct tg_verdict *v)
+/* Judge the `*length` bytes of a packet of `wire_len`, from a block of memory that ends with them, or that has `room`
+ * bytes; what is left of them comes back in `bytes`, which has room for as many, with its length. */
+static inline enum tg_decoded judge_in_room(struct fuzzed *f, uint8_t *bytes, uint32_t *length, uint32_t wire_len,
+                                            uint32_t room, const struct tg_arrival *arrival, struct tg_verdict *v)
 {
     struct tg_packet p;
+    uint32_t len = *length;
     const struct tg_policy *at_hand = policy(f->loads - 1);
     enum tg_decoded decoded = decode_copy(bytes, len, wire_len, 0, &p);
+    if (room > len) {
+        p.data = realloc(p.data, room);
+        MUST(p.data != NULL);
+        p.room = room;
+    }
     tg_engine_judge(f->engine, 0, &p, decoded, arrival, v);
-    f->judged += !v->hold;
+    if (!v->hold)
+        count(f, wire_len, v);
     MUST(v->action < TG_ACTIONS && v->reason < TG_REASON_NON_IP && v->state < TG_STATES);
     MUST(v->statement == TG_NO_STATEMENT || tg_policy_statement(at_hand, v->statement) != NULL);
     MUST((v->reason != TG_REASON_RULE && v->reason != TG_REASON_FORWARD) || v->statement != TG_NO_STATEMENT);
@@ -192,14 +234,23 @@ static inline enum tg_decoded judge(struct fuzzed *f, uint8_t *bytes, uint32_t l
     MUST(v->rewritten || v->translation == TG_TRANSLATE_NONE);
     if (!v->rewritten && len != 0)
         MUST(memcmp(bytes, p.data, len) == 0);
-    if (v->action == TG_REJECT)
-        check_rejected(&p);
+    MUST(!v->answer || (v->action == TG_DROP && v->reason == TG_REASON_LIMIT && v->zone_in > WAN));
+    if (v->action == TG_REJECT || v->answer)
+        check_answer(&p, v->action == TG_REJECT);
     if (v->action == TG_ACCEPT)
         check_leaving(f, &p, v);
-    if (len != 0)
-        memcpy(bytes, p.data, len);
+    MUST(p.len == len || room > len);
+    *length = p.len;
+    if (p.len != 0)
+        memcpy(bytes, p.data, p.len);
     free(p.data);
     return decoded;
+}
+
+static inline enum tg_decoded judge(struct fuzzed *f, uint8_t *bytes, uint32_t len, uint32_t wire_len,
+                                    const struct tg_arrival *arrival, struct tg_verdict *v)
+{
+    return judge_in_room(f, bytes, &len, wire_len, 0, arrival, v);
 }
 
 #endif

@@ -165,6 +165,22 @@ def tcp(src, sport, dst, dport, flags=2, seq=1, ack=0, data=b''):
     return ip(src, dst, 6, checked(src, dst, 6, segment, 16))
 
 
+def fragments(packet, number, size=1480):
+    """=> a packet in fragments of `size` bytes each, in their order"""
+    is_ipv4 = packet[0] >> 4 == 4
+    payload, cut = packet[20 if is_ipv4 else 40:], []
+    for at in range(0, len(payload), size):
+        part, more = payload[at:at + size], at + size < len(payload)
+        if is_ipv4:
+            head = struct.pack('!BBHHH', 0x45, 0, 20 + len(part), number, more << 13 | at // 8) + packet[8:10] + bytes(2)
+            head += packet[12:20]
+            cut.append(head[:10] + struct.pack('!H', ~ones(head) & 0xffff) + head[12:] + part)
+        else:
+            head = packet[:4] + struct.pack('!HB', 8 + len(part), 44) + packet[7:40]
+            cut.append(head + struct.pack('!BBHI', packet[6], 0, at | more, number) + part)
+    return cut
+
+
 # Captures
 
 START = 1700000000

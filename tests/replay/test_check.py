@@ -111,6 +111,10 @@ def as_json():
     write('limited.rules', RULES + 'allow tcp from wan to router port 2222 limit 1/second per source\n')
     more = checked('limited.rules')['memory']
     expect(more['limits'] > 0 and more['room'] == 16384 and more['connections'] > memory['connections'], f'memory is {more}')
+    for name, statement in (('helped', 'helper ftp on tcp port 21'), ('filtered', 'nat filtering address-dependent')):
+        write(f'{name}.rules', RULES + statement + '\n')
+        helped = checked(f'{name}.rules')['memory']
+        expect(helped['connections'] > more['connections'] and helped['limits'] == 0, f'memory with {statement}: {helped}')
 
 
 @test

@@ -261,11 +261,12 @@ static inline const char *judge(struct house *h, uint8_t zone, const struct byte
     arrival.now = h->now;
     arrival.zone_in = zone;
     h->bytes = *b;
-    h->packet = (struct tg_packet){.data = h->bytes.at, .len = b->len, .wire_len = b->len};
+    h->packet = (struct tg_packet){.data = h->bytes.at, .len = b->len, .wire_len = b->len, .room = sizeof h->bytes.at};
     tg_engine_counters(h->engine, &before);
     enum tg_decoded decoded = tg_packet_decode(&h->packet, 0);
     tg_engine_judge(h->engine, 0, &h->packet, decoded, &arrival, &h->verdict);
     tg_engine_counters(h->engine, &after);
+    h->bytes.len = h->packet.len; /* a helper may have made it longer or shorter */
     const struct tg_verdict *v = &h->verdict;
     int n = snprintf(h->text, sizeof h->text, "%s%s %s%s", v->hold ? "hold " : "", tg_action_name(v->action),
                      tg_reason_name(v->reason), v->as_it_stands ? " as it stands" : "");

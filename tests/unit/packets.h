@@ -168,6 +168,7 @@ static inline uint32_t checksum_at(uint8_t proto)
     switch (proto) {
     case TG_PROTO_TCP: return 16;
     case TG_PROTO_UDP:
+    case TG_PROTO_DCCP:
     case TG_PROTO_UDPLITE: return 6;
     case TG_PROTO_ICMP:
     case TG_PROTO_ICMP6: return 2;
@@ -183,6 +184,8 @@ static inline uint32_t transport_sum(const uint8_t *ip, const uint8_t *header, u
         covered = get16(header + 4);
     if (proto == TG_PROTO_UDP)
         length = covered = get16(header + 4);
+    if (proto == TG_PROTO_DCCP && (header[5] & 15) != 0)
+        covered = header[4] * 4u + ((header[5] & 15) - 1) * 4u;
     return naive_sum(header, covered, proto == TG_PROTO_ICMP ? 0 : naive_pseudo(ip, proto, length));
 }
 
@@ -320,16 +323,56 @@ static inline struct bytes tcp(const char *ends, unsigned flags, uint32_t seq, u
     return tcp_with_options(ends, flags, seq, ack, payload, 65535, NULL, 0);
 }
 
-/* UDP, UDP-Lite (all of it covered) or SCTP (a DATA chunk). */
+/* SCTP with one chunk, of `len` bytes behind its four; INIT and INIT ACK name `initiate`. */
+static inline struct bytes sctp(const char *ends, uint32_t tag, uint8_t type, uint8_t flags, uint32_t initiate,
+                                uint32_t len)
+{
+    struct ends e = read_ends(ends);
+    uint8_t d[PACKET_MOST] = {0};
+    put16(d, e.sport);
+    put16(d + 2, e.dport);
+    put32(d + 4, tag);
+    d[12] = type;
+    d[13] = flags;
+    put16(d + 14, 4 + len);
+    fill_payload(d + 16, len);
+    if (type == 1 || type == 2)
+        put32(d + 16, initiate);
+    return ip_packet(ends, TG_PROTO_SCTP, d, 16 + (len + 3) / 4 * 4);
+}
+
+/* DCCP with long numbers; `ack` where the type has one. */
+static inline struct bytes dccp(const char *ends, uint8_t type, uint64_t seq, uint64_t ack, uint32_t payload)
+{
+    struct ends e = read_ends(ends);
+    uint8_t d[PACKET_MOST] = {0};
+    uint32_t header = 16 + (type == 0 || type == 2 ? 0 : 8) + (type == 0 || type == 1 || type == 7 ? 4 : 0);
+    put16(d, e.sport);
+    put16(d + 2, e.dport);
+    d[4] = (uint8_t)(header / 4);
+    d[8] = (uint8_t)(type << 1 | 1);
+    put16(d + 10, (uint32_t)(seq >> 32));
+    put32(d + 12, (uint32_t)seq);
+    put16(d + 18, (uint32_t)(ack >> 32)); /* what has no acknowledgement has other things here, or nothing */
+    put32(d + 20, (uint32_t)ack);
+    if (type == 0)
+        put32(d + 16, 0);
+    fill_payload(d + header, payload);
+    return ip_packet(ends, TG_PROTO_DCCP, d, header + payload);
+}
+
+/* UDP, UDP-Lite (all of it covered) or SCTP (a HEARTBEAT of 4 bytes at least, which may begin something and answer
+ * it). */
 static inline struct bytes datagram(uint8_t proto, const char *ends, uint32_t payload)
 {
     struct ends e = read_ends(ends);
     uint8_t d[PACKET_MOST] = {0};
-    uint32_t header = proto == TG_PROTO_SCTP ? 12 : 8;
+    if (proto == TG_PROTO_SCTP)
+        return sctp(ends, 0x5eed5eed, 4, 0, 0, payload < 4 ? 0 : payload - 4);
     put16(d, e.sport);
     put16(d + 2, e.dport);
-    fill_payload(d + header, payload);
-    return ip_packet(ends, proto, d, header + payload);
+    fill_payload(d + 8, payload);
+    return ip_packet(ends, proto, d, 8 + payload);
 }
 
 static inline struct bytes udp(const char *ends, uint32_t payload)

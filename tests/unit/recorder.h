@@ -321,8 +321,8 @@ const struct policy_nat *policy_nat(const struct tg_policy *policy)
 
 void policy_set_timeout(struct tg_policy *policy, enum policy_timer timer, uint32_t seconds)
 {
-    static const char *const timers[POLICY_TIMERS] = {"tcp-established", "tcp-transitory", "udp-new",
-                                                      "udp-stream",      "icmp",           "other"};
+    static const char *const timers[POLICY_TIMERS] = {"tcp-established", "tcp-transitory", "tcp-opening", "tcp-closing",
+                                                      "udp-new",         "udp-stream",     "icmp",        "other"};
     record(policy, "timeout %s %us\n", timers[timer], seconds);
 }
 

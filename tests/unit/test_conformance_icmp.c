@@ -18,7 +18,7 @@ static void make_flows(struct flow flows[FLOWS])
         {"udp", udp(lan, 16), udp(wan, 16), 120},
         {"tcp", tcp(lan, SYN, 100, 0, 0), tcp(wan, SYN | ACK, 500, 101, 0), 240},
         {"ping", ping("192.168.1.9 > 198.51.100.1", 5000), pong("198.51.100.1 > 203.0.113.1", 5000), 60},
-        {"sctp", datagram(TG_PROTO_SCTP, lan, 16), datagram(TG_PROTO_SCTP, wan, 16), 600},
+        {"sctp", datagram(TG_PROTO_SCTP, lan, 16), datagram(TG_PROTO_SCTP, wan, 16), 240},
         {"esp", ip_packet("192.168.1.9 > 198.51.100.1", TG_PROTO_ESP, "1234567890", 10),
          ip_packet("198.51.100.1 > 203.0.113.1", TG_PROTO_ESP, "1234567890", 10), 600},
     };

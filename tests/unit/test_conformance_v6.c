@@ -5,7 +5,7 @@
 #include "house.h"
 #include "tidegate/rules.h"
 
-enum { DCCP = 33, HIP = 139, SOMETHING = 253 };
+enum { DCCP = TG_PROTO_DCCP, HIP = 139, SOMETHING = 253 };
 
 /* ---- a house from rules ---- */
 
@@ -97,8 +97,8 @@ TEST(addresses_that_do_not_belong)
     }
 }
 
-/* REC-2: multicast of no scope is passed on, whatever the rules allow. REC-4: nor is a type 0 routing header with hops
- * to go. */
+/* REC-2: multicast of no scope is passed on, whatever the rules allow. REC-4: nor is a type 0 routing header, with
+ * hops to go or without. */
 TEST(what_no_rule_can_pass_on)
 {
     struct house h = open_rules(ZONES "allow from any\n");
@@ -111,9 +111,15 @@ TEST(what_no_rule_can_pass_on)
         judge(&h, LAN, &b);
         CHECK_EQUAL(groups[i], h.verdict.zone_out, ROUTER);
     }
-    uint8_t routing[24] = {0, 0, 0, 1};
-    EXPECT(&h, LAN, with_extension(udp("[2600:1:2:3::9]:1 > [2600:9::1]:2", 8), 43, routing, 3), "drop malformed");
-    EXPECT(&h, WAN, with_extension(udp("[2600:9::1]:1 > [2600:1:2:3::9]:2", 8), 43, routing, 3), "drop malformed");
+    for (uint8_t left = 0; left < 2; left++)
+        for (uint8_t units = 1; units < 4; units += 2) {
+            uint8_t routing[24] = {0, 0, 0, left};
+            struct bytes out = udp("[2600:1:2:3::9]:1 > [2600:9::1]:2", 8),
+                         in = udp("[2600:9::1]:1 > [2600:1:2:3::9]:2", 8);
+            EXPECT(&h, LAN, with_extension(out, 43, routing, units), "drop malformed");
+            EXPECT(&h, WAN, with_extension(in, 43, routing, units), "drop malformed");
+            EXPECT(&h, WAN, with_extension(with_extension(in, 43, routing, units), 60, NULL, 1), "drop malformed");
+        }
     close_house(&h);
 }
 
@@ -133,6 +139,7 @@ static struct bytes packet(uint8_t proto, bool is_out, unsigned in, unsigned out
     case TG_PROTO_UDP:
     case TG_PROTO_UDPLITE:
     case TG_PROTO_SCTP: return datagram(proto, ends, 16);
+    case DCCP: return is_out ? dccp(ends, 0, 100, 0, 0) : dccp(ends, 1, 900, 100, 0);
     case TG_PROTO_ICMP6: return is_out ? ping(bare, sport) : pong(bare, sport);
     default: return ip_packet(bare, proto, "0123456789abcdef", 16);
     }
@@ -261,6 +268,7 @@ TEST(a_transparent_router)
         uint8_t proto = protocols[i].proto;
         struct bytes first = proto == TG_PROTO_TCP     ? tcp("[2600:9::1]:1 > [2600:1:2:3::9]:2", SYN, 1, 0, 0)
                              : proto == TG_PROTO_ICMP6 ? ping("2600:9::1 > 2600:1:2:3::9", 7)
+                             : proto == DCCP           ? dccp("[2600:9::1]:1 > [2600:1:2:3::9]:2", 0, 1, 0, 0)
                                                        : packet(proto, false, 9, 1, 5000, 8000);
         EXPECT(&h, WAN, first, "accept rule");
         assert_int_equal(h.verdict.zone_out, LAN);

@@ -186,12 +186,13 @@ TEST(ipv4_headers_that_contradict_themselves)
 
 TEST(ipv6_headers_that_contradict_themselves)
 {
-    static const uint8_t rh0_empty[8] = {0, 0, 0, 0}, rh2[8] = {0, 0, 2, 0}, rh0[24] = {0, 2, 0, 0};
+    static const uint8_t rh2[24] = {0, 2, 2, 0}, rh4[40] = {0, 4, 4, 0, 1}, rh9[8] = {0, 0, 9, 0};
     static const uint8_t whole[8] = {0, 0, 0, 0, 0, 0, 0, 1};
     struct bytes u = udp("[2001:db8::1]:1 > [2001:db8::2]:2", 40);
     struct bytes dest = with_extension(u, 60, NULL, 1), two = with_extension(dest, 60, NULL, 1);
     struct bytes odd = with_extension(udp("[2001:db8::1]:1 > [2001:db8::2]:2", 41), 44, whole, 1);
-    struct bytes atomic = with_extension(u, 44, whole, 1), routed = with_extension(u, 43, rh0, 3);
+    struct bytes atomic = with_extension(u, 44, whole, 1), mobile = with_extension(u, 43, rh2, 3),
+                 segments = with_extension(u, 43, rh4, 5);
     const struct change rows[] = {
         {"version 7", u, 0, 1, 0x70},
         {"payload length above the packet", u, 4, 2, u.len - 40 + 1},
@@ -202,15 +203,58 @@ TEST(ipv6_headers_that_contradict_themselves)
         {"an extension header longer than the packet", dest, 41, 1, 255},
         {"an extension header longer than what is left", dest, 41, 1, 6},
         {"a hop-by-hop header behind another", two, 40, 1, 0},
-        {"a routing header of type 0 with hops left, RFC 5095", routed, 43, 1, 1},
+        {"a routing header of type 0 with hops left, RFC 5095", mobile, 42, 2, 1},
+        {"and without, RFC 6092 REC-4", mobile, 42, 2, 0},
+        {"one of type 2 with two hops left", mobile, 42, 2, 0x0202},
+        {"one of type 4 with more left than it lists", segments, 43, 1, 3},
+        {"one of type 4 that lists more than it holds", segments, 43, 2, 0x0102},
         {"a fragment behind 65535", atomic, 42, 2, 0xfff8},
         {"a fragment of no multiple of eight bytes", odd, 42, 2, 1},
     };
     check_refused(rows, COUNT(rows));
-    struct bytes good[] = {with_extension(u, 43, rh0_empty, 1), with_extension(u, 43, rh2, 1),
-                           with_extension(two, 0, NULL, 2), with_extension(atomic, 60, NULL, 1)};
+    struct bytes good[] = {mobile, segments, with_extension(u, 43, rh9, 1), with_extension(two, 0, NULL, 2),
+                           with_extension(atomic, 60, NULL, 1)};
     for (size_t i = 0; i < COUNT(good); i++)
         assert_true(is_good(&good[i]));
+}
+
+/* RFC 8200 8.1: a packet on its way has the checksum of where it goes in the end. What type 2 (RFC 6275 6.4) and type 4
+ * (RFC 8754 2) say of that is known; what others do is not, and nothing is held against them. */
+TEST(checksums_of_what_is_under_way)
+{
+    static const struct {
+        const char *name;
+        uint8_t type, left, last, units;
+        bool is_final, is_checked;
+    } rows[] = {
+        {"type 2, under way", 2, 1, 0, 3, true, true}, {"type 2, there", 2, 0, 0, 3, false, true},
+        {"type 4, under way", 4, 2, 1, 5, true, true}, {"type 4, its first hop left out", 4, 1, 0, 3, true, true},
+        {"type 4, there", 4, 0, 1, 5, false, true},    {"type 3, under way", 3, 1, 0, 3, false, false},
+        {"type 3, there", 3, 0, 0, 3, false, true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (int is_tcp = 0; is_tcp < 2; is_tcp++) {
+            uint8_t routing[40] = {0, 0, rows[i].type, rows[i].left, rows[i].last};
+            const char *const ends = "[2001:db8::1]:1 > [2001:db8::2]:2";
+            struct ends in_the_end = read_ends("2001:db8::1 > 2001:db8::99");
+            struct bytes b = is_tcp ? tcp(ends, SYN, 1, 2, 3) : udp(ends, 20), here = b;
+            memcpy(routing + 8, in_the_end.dst, 16);
+            if (rows[i].is_final)
+                memcpy(b.at + 24, in_the_end.dst, 16);
+            add_extension(&b, 43, routing, rows[i].units); /* which makes the sum right */
+            memcpy(b.at + 24, here.at + 24, 16);
+            struct tg_packet packet;
+            CHECK(rows[i].name, decode(&b, &packet) == TG_DECODED);
+            CHECK(rows[i].name, tg_addr_equal(packet.outer.tuple.dst, tg_addr_load(TG_IPV6, here.at + 24)));
+            uint8_t *sum = transport(&b) + (is_tcp ? 16 : 6);
+            uint16_t right = get16(sum);
+            put16(sum, right ^ 0x0100);
+            CHECK_EQUAL(rows[i].name, is_good(&b), !rows[i].is_checked);
+            packet = (struct tg_packet){.data = b.at, .len = b.len, .wire_len = b.len};
+            assert_int_equal(tg_packet_decode(&packet, TG_DECODE_TRUST_CHECKSUM), TG_DECODED);
+            tg_packet_fill_checksum(&packet);
+            CHECK_EQUAL(rows[i].name, get16(sum), rows[i].is_checked ? right : right ^ 0x0100);
+        }
 }
 
 TEST(as_many_as_eight_extension_headers)
@@ -268,6 +312,8 @@ TEST(transport_headers_that_contradict_themselves)
             header[12] = 0x50;
             header[13] = ACK;
             put16(header + 4, least[i].proto == TG_PROTO_TCP || len < 8 ? 8 : len);
+            if (least[i].proto == TG_PROTO_SCTP && len >= 16)
+                put16(header + 14, len - 12); /* a chunk */
             if (least[i].proto == TG_PROTO_TCP && len > 20)
                 continue;
             struct bytes b = ip_packet("192.0.2.1 > 192.0.2.2", least[i].proto, header, len);
@@ -452,6 +498,7 @@ int main(void)
         cmocka_unit_test(flags_that_go_together),
         cmocka_unit_test(ipv4_headers_that_contradict_themselves),
         cmocka_unit_test(ipv6_headers_that_contradict_themselves),
+        cmocka_unit_test(checksums_of_what_is_under_way),
         cmocka_unit_test(as_many_as_eight_extension_headers),
         cmocka_unit_test(a_second_fragment_header_is_refused),
         cmocka_unit_test(transport_headers_that_contradict_themselves),

@@ -94,6 +94,7 @@ TEST(quotes_of_every_protocol)
         {"udp", "192.168.1.9:1000 > 198.51.100.1:80", "192.168.1.9:1000 > 198.51.100.1:80", TG_PROTO_UDP},
         {"udplite", "192.168.1.9:1000 > 198.51.100.1:80", "192.168.1.9:1000 > 198.51.100.1:80", TG_PROTO_UDPLITE},
         {"sctp", "192.168.1.9:1000 > 198.51.100.1:80", "192.168.1.9:1000 > 198.51.100.1:80", TG_PROTO_SCTP},
+        {"dccp", "192.168.1.9:1000 > 198.51.100.1:80", "192.168.1.9:1000 > 198.51.100.1:80", TG_PROTO_DCCP},
         {"ping", "192.168.1.9 > 198.51.100.1", "192.168.1.9 > 198.51.100.1 id 1000", TG_PROTO_ICMP},
         {"esp", "192.168.1.9 > 198.51.100.1", "192.168.1.9 > 198.51.100.1", TG_PROTO_ESP},
     };
@@ -103,6 +104,8 @@ TEST(quotes_of_every_protocol)
             struct bytes b;
             if (rows[i].proto == TG_PROTO_TCP)
                 b = tcp(rows[i].lan, SYN, 1, 0, 11);
+            else if (rows[i].proto == TG_PROTO_DCCP)
+                b = dccp(rows[i].lan, 0, 1, 0, 8);
             else if (rows[i].proto == TG_PROTO_ICMP)
                 b = ping(rows[i].lan, 1000);
             else if (rows[i].proto == TG_PROTO_ESP)

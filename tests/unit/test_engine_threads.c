@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "engine/inside.h"
 #include "house.h"
 
 enum { WORKERS = 4, SHARED = 48, ROUNDS = 12000, TOGETHER = 50, LOADS = 150, ROOM = 512 };
@@ -358,12 +359,115 @@ TEST(nothing_is_counted_that_is_gone)
     close_house(&h);
 }
 
+/* Floods of every sort by all workers at once, and clients among them. Whoever has been established is there
+ * afterwards, also when another worker looks for whom to push out before the first has told; and of all that comes and
+ * goes nothing is counted in the end. */
+enum { CLIENTS = 600, FLOOD = 12 };
+
+/* => whether it passed */
+static bool sends(struct worker_thread *t, uint8_t zone, struct bytes b)
+{
+    struct tg_verdict verdict;
+    judge_one(t, zone, &b, &verdict, false);
+    DEMAND(t->world, verdict.action == TG_ACCEPT || verdict.reason == TG_REASON_LIMIT ||
+                         verdict.reason == TG_REASON_INVALID || verdict.reason == TG_REASON_DEFAULT);
+    return verdict.action == TG_ACCEPT;
+}
+
+static void flood_all(struct worker_thread *t)
+{
+    char ends[100];
+    uint32_t r = random32(&t->seed), who = random32(&t->seed);
+    switch (r % 3) {
+    case 0:
+        snprintf(ends, sizeof ends, "100.%u.%u.%u:%u > 203.0.113.1:8080", who >> 24, who >> 16 & 255, who & 255,
+                 1 + r % 60000);
+        sends(t, WAN, tcp(ends, SYN, r, 0, 0));
+        break;
+    case 1:
+        snprintf(ends, sizeof ends, "100.%u.%u.%u:%u > 203.0.113.1:5000", who >> 24, who >> 16 & 255, who & 255,
+                 1 + r % 60000);
+        sends(t, WAN, udp(ends, 4));
+        break;
+    default:
+        snprintf(ends, sizeof ends, "[fd00:1::%x]:%u > [2001:db8:9::7]:80", 9 + who % 1000, 1 + r % 60000);
+        sends(t, LAN, tcp(ends, SYN, r, 0, 0));
+        break;
+    }
+}
+
+static void *serve_under_flood(void *context)
+{
+    struct worker_thread *t = context;
+    for (unsigned n = 0; n < CLIENTS; n++) {
+        char there[100], back[100];
+        snprintf(there, sizeof there, "198.51.100.%u:%u > 203.0.113.1:8080", 1 + t->number, 1000 + n);
+        snprintf(back, sizeof back, "192.168.1.50:80 > 198.51.100.%u:%u", 1 + t->number, 1000 + n);
+        if (n % TOGETHER == 0)
+            pthread_barrier_wait(&t->world->together);
+        t->now = tick(t->world, 5);
+        for (int i = 0; i < FLOOD; i++)
+            flood_all(t);
+        if (!sends(t, WAN, tcp(there, SYN, 1000, 0, 0)) || !sends(t, LAN, tcp(back, SYN | ACK, 9000, 1001, 0)) ||
+            !sends(t, WAN, tcp(there, ACK, 1001, 9001, 0)))
+            continue;
+        atomic_fetch_add(&t->world->refused, 1); /* counts those that got through, here */
+        DEMAND(t->world, sends(t, WAN, tcp(there, ACK, 1001, 9001, 10)));
+        DEMAND(t->world, sends(t, LAN, tcp(back, ACK, 9001, 1011, 0)));
+        DEMAND(t->world, sends(t, n % 2 ? WAN : LAN,
+                               n % 2 ? tcp(there, RST | ACK, 1011, 9001, 0) : tcp(back, RST | ACK, 9001, 1011, 0)));
+    }
+    return NULL;
+}
+
+TEST(floods_by_all_workers_leave_nothing_counted)
+{
+    enum { LARGE = 4096 };
+    struct tg_policy *policy = home_policy();
+    add_forward(policy, TG_PROTO_TCP, 8080, 1, "192.168.1.50", 80, 1);
+    add_forward(policy, TG_PROTO_UDP, 5000, 1, "192.168.1.50", 5000, 1);
+    struct house h = open_house(policy, LARGE, WORKERS);
+    static struct world world;
+    memset(&world, 0, sizeof world);
+    world.house = &h;
+    assert_int_equal(pthread_barrier_init(&world.together, NULL, WORKERS), 0);
+    struct worker_thread threads[WORKERS];
+    for (unsigned i = 0; i < WORKERS; i++) {
+        threads[i] = (struct worker_thread){.world = &world, .number = i, .seed = 40 + i};
+        assert_int_equal(pthread_create(&threads[i].thread, NULL, serve_under_flood, &threads[i]), 0);
+    }
+    for (unsigned i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_join(threads[i].thread, NULL), 0);
+    pthread_barrier_destroy(&world.together);
+    if (atomic_load(&world.failed_at) != 0)
+        fail_msg("failed in line %d", atomic_load(&world.failed_at));
+    assert_true(atomic_load(&world.refused) > WORKERS * CLIENTS / 2);
+
+    struct worker_thread alone = {.world = &world, .now = tick(&world, 0)};
+    for (unsigned i = 0; i < 3; i++) { /* what is over goes */
+        alone.now += 4 * 3600 * TG_SECOND;
+        sends(&alone, GUEST, udp("192.168.2.9:5 > 203.0.113.1:9", 4));
+    }
+    assert_int_equal(connections_of(&h), 0);
+    assert_int_equal(h.engine->opening[0], 0);
+    assert_int_equal(h.engine->opening[1], 0);
+    assert_int_equal(h.engine->unproven, 0);
+    assert_int_equal(h.engine->outside, 0);
+    for (unsigned i = 0; i < WORKERS; i++)
+        for (uint32_t sort = 0; sort < 2; sort++) {
+            const struct tally_key key = {tg_ipv4(0xc6336401 + i), {sort, TG_IPV4}};
+            assert_int_equal(tally_count(h.engine->hosts, &key), 0);
+        }
+    close_house(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_while_rules_are_loaded),
         cmocka_unit_test(a_connection_begun_by_all_at_once),
         cmocka_unit_test(nothing_is_counted_that_is_gone),
+        cmocka_unit_test(floods_by_all_workers_leave_nothing_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,13 +17,27 @@ TEST(lifetimes)
     const char *const lan = "192.168.1.9:5 > 198.51.100.1:80", *const wan = "198.51.100.1:80 > 203.0.113.1:5";
     struct bytes syn = tcp(lan, SYN, 100, 0, 0), answer = tcp(wan, SYN | ACK, 500, 101, 0);
     struct bytes ack = tcp(lan, ACK, 101, 501, 0), ack_back = tcp(wan, ACK, 501, 101, 0);
-    struct bytes rst = tcp(wan, RST, 501, 0, 0);
+    struct bytes init = sctp(lan, 0, 1, 0, 11, 16), init_ack = sctp(wan, 11, 2, 0, 22, 24);
+    struct bytes echo = sctp(lan, 22, 10, 0, 0, 8), echoed = sctp(wan, 11, 11, 0, 0, 0);
+    struct bytes shutdown = sctp(lan, 22, 7, 0, 0, 4), abort = sctp(wan, 11, 6, 0, 0, 0);
+    struct bytes request = dccp(lan, 0, 100, 0, 0), response = dccp(wan, 1, 900, 100, 0);
+    struct bytes dccp_ack = dccp(lan, 3, 101, 900, 0), dccp_data = dccp(wan, 4, 901, 101, 8);
+    struct bytes dccp_reset = dccp(wan, 7, 902, 101, 0);
+    struct bytes rst = tcp(wan, RST, 501, 0, 0), refusal = tcp(wan, RST | ACK, 0, 101, 0);
     const struct lifetime rows[] = {
         {"udp, unanswered", udp(lan, 4), udp(wan, 4), {{0}}, 0, LAN, 120},
         {"udp, repeated and unanswered", udp(lan, 4), udp(wan, 4), {udp(lan, 4)}, 1, LAN, 120},
         {"udp, answered", udp(lan, 4), udp(wan, 4), {udp(wan, 4)}, 1, WAN, 300},
         {"udplite, answered", datagram(136, lan, 4), datagram(136, wan, 4), {datagram(136, wan, 4)}, 1, WAN, 300},
-        {"sctp", datagram(132, lan, 4), datagram(132, wan, 4), {{0}}, 0, LAN, 600},
+        {"sctp, opening", init, init_ack, {{0}}, 0, LAN, 240},
+        {"sctp, half open", init, abort, {init_ack, echo}, 2, WAN, 240},
+        {"sctp, open", init, abort, {init_ack, echo, echoed}, 3, WAN, 7440},
+        {"sctp, shut", init, abort, {init_ack, echo, echoed, shutdown}, 4, WAN, 240},
+        {"sctp, aborted", init, init_ack, {init_ack, echo, abort}, 3, WAN, 240},
+        {"dccp, opening", request, response, {{0}}, 0, LAN, 480},
+        {"dccp, answered", request, response, {response}, 1, WAN, 480},
+        {"dccp, open", request, dccp_data, {response, dccp_ack}, 2, WAN, 7440},
+        {"dccp, closing", request, dccp_data, {response, dccp_ack, dccp_reset}, 3, WAN, 480},
         {"ping", ping("192.168.1.9 > 198.51.100.1", 5), pong("198.51.100.1 > 203.0.113.1", 5), {{0}}, 0, LAN, 60},
         {"ping, answered",
          ping("192.168.1.9 > 198.51.100.1", 5),
@@ -42,7 +56,9 @@ TEST(lifetimes)
         {"tcp, opening", syn, answer, {{0}}, 0, LAN, 240},
         {"tcp, answered", syn, answer, {answer}, 1, WAN, 240},
         {"tcp, open", syn, ack_back, {answer, ack}, 2, WAN, 7440},
-        {"tcp, after a reset", syn, ack_back, {answer, ack, rst}, 3, WAN, 240},
+        {"tcp, after a reset", syn, rst, {answer, ack, rst}, 3, WAN, 240},
+        {"tcp, a reset that was ignored", syn, ack_back, {answer, ack, rst, ack}, 4, WAN, 7440},
+        {"tcp, refused", syn, refusal, {refusal}, 1, WAN, 240},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         for (int late = 0; late < 2; late++)
@@ -64,22 +80,27 @@ TEST(lifetimes)
             }
 }
 
-/* A closing connection has four minutes from each packet on. */
-TEST(a_closed_tcp_connection_lasts_four_minutes)
+/* What one side has closed, and the other knows of, lives as what is open does; from both ends on it has four minutes
+ * from each packet on. */
+TEST(how_long_a_closing_tcp_connection_lasts)
 {
     static const struct {
         const char *name;
         unsigned steps; /* of the life below */
         double seconds;
-    } rows[] = {{"one side has closed", 4, 240}, {"both have", 5, 240}, {"all is acknowledged", 6, 240}};
+    } rows[] = {{"one side has closed", 4, 240},
+                {"and it is acknowledged", 5, 7440},
+                {"both have", 6, 240},
+                {"all is acknowledged", 7, 240}};
     const char *const lan = "192.168.1.9:5 > 198.51.100.1:80", *const wan = "198.51.100.1:80 > 203.0.113.1:5";
     const struct {
         uint8_t zone;
         struct bytes bytes;
     } life[] = {
-        {LAN, tcp(lan, SYN, 100, 0, 0)},         {WAN, tcp(wan, SYN | ACK, 500, 101, 0)},
-        {LAN, tcp(lan, ACK, 101, 501, 0)},       {LAN, tcp(lan, FIN | ACK, 101, 501, 0)},
-        {WAN, tcp(wan, FIN | ACK, 501, 102, 0)}, {LAN, tcp(lan, ACK, 102, 502, 0)},
+        {LAN, tcp(lan, SYN, 100, 0, 0)},   {WAN, tcp(wan, SYN | ACK, 500, 101, 0)},
+        {LAN, tcp(lan, ACK, 101, 501, 0)}, {LAN, tcp(lan, FIN | ACK, 101, 501, 0)},
+        {WAN, tcp(wan, ACK, 501, 102, 0)}, {WAN, tcp(wan, FIN | ACK, 501, 102, 0)},
+        {LAN, tcp(lan, ACK, 102, 502, 0)},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         for (int late = 0; late < 2; late++) {
@@ -94,6 +115,49 @@ TEST(a_closed_tcp_connection_lasts_four_minutes)
             CHECK_EQUAL(rows[i].name, h.verdict.action, late ? TG_DROP : TG_ACCEPT);
             close_house(&h);
         }
+}
+
+/* RFC 7857 2.1: what is not said of one of them is what was said of both. */
+TEST(opening_and_closing_have_timers_of_their_own)
+{
+    static const struct {
+        const char *name;
+        uint32_t both, opening, closing; /* as they are set; 0 if they are not */
+        double opens, closes;
+    } rows[] = {
+        {"neither", 0, 0, 0, 240, 240},
+        {"both", 300, 0, 0, 300, 300},
+        {"opening", 0, 500, 0, 500, 240},
+        {"closing", 0, 0, 500, 240, 500},
+        {"each", 0, 400, 500, 400, 500},
+        {"one of both", 300, 0, 500, 300, 500},
+        {"each, and both", 300, 400, 500, 400, 500},
+    };
+    const char *const lan = "192.168.1.9:5 > 198.51.100.1:80", *const wan = "198.51.100.1:80 > 203.0.113.1:5";
+    const struct bytes answer = tcp(wan, SYN | ACK, 500, 101, 0), again = tcp(wan, RST, 501, 0, 0);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (int late = 0; late < 2; late++)
+            for (int closing = 0; closing < 2; closing++) {
+                struct tg_policy *policy = home_policy();
+                if (rows[i].both != 0)
+                    policy_set_timeout(policy, POLICY_TCP_TRANSITORY, rows[i].both);
+                if (rows[i].opening != 0)
+                    policy_set_timeout(policy, POLICY_TCP_OPENING, rows[i].opening);
+                if (rows[i].closing != 0)
+                    policy_set_timeout(policy, POLICY_TCP_CLOSING, rows[i].closing);
+                struct house h = open_house(policy, 64, 1);
+                EXPECT(&h, LAN, tcp(lan, SYN, 100, 0, 0), "accept rule -> 203.0.113.1:5 > 198.51.100.1:80");
+                if (closing) {
+                    EXPECT(&h, WAN, answer, "accept established -> 198.51.100.1:80 > 192.168.1.9:5");
+                    EXPECT(&h, LAN, tcp(lan, ACK, 101, 501, 0),
+                           "accept established -> 203.0.113.1:5 > 198.51.100.1:80");
+                    EXPECT(&h, WAN, again, "accept established -> 198.51.100.1:80 > 192.168.1.9:5");
+                }
+                wait_for(&h, (closing ? rows[i].closes : rows[i].opens) + (late ? 0.1 : 0));
+                judge(&h, WAN, closing ? &again : &answer);
+                CHECK_EQUAL(rows[i].name, h.verdict.action, late ? TG_DROP : TG_ACCEPT);
+                close_house(&h);
+            }
 }
 
 TEST(every_packet_starts_the_timer_anew)
@@ -290,7 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lifetimes),
-        cmocka_unit_test(a_closed_tcp_connection_lasts_four_minutes),
+        cmocka_unit_test(how_long_a_closing_tcp_connection_lasts),
+        cmocka_unit_test(opening_and_closing_have_timers_of_their_own),
         cmocka_unit_test(every_packet_starts_the_timer_anew),
         cmocka_unit_test(what_is_over_begins_anew),
         cmocka_unit_test(a_step_back_counts_as_none),

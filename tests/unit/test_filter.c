@@ -102,25 +102,124 @@ TEST(where_strangers_are_not_let_in)
     close_house(&h);
 }
 
-/* The mapping lives as long as whoever it let in, and no longer; by address, only while the inside itself speaks. */
-TEST(as_long_as_it_lives)
+#define IN     "192.0.2.9:4000 > 192.168.1.9:5000"
+#define ANSWER "192.168.1.9:5000 > 192.0.2.9:4000"
+
+static bool is_let_in(struct house *h, const char *ends)
+{
+    struct bytes b = udp(ends, 4);
+    judge(h, WAN, &b);
+    return h->verdict.action == TG_ACCEPT;
+}
+
+/* RFC 7857 6: strangers, however many, do not keep a mapping alive. */
+TEST(strangers_give_it_no_time)
 {
     struct house h = open_spoken(home_with_nat(EI, EI));
-    EXPECT(&h, WAN, udp(STRANGER, 4), "accept related -> 192.0.2.9:4000 > 192.168.1.9:5000");
-    for (int i = 0; i < 5; i++) { /* the first connection ends, the stranger's goes on */
-        wait_for(&h, 100);
-        EXPECT(&h, WAN, udp(STRANGER, 4), "accept established -> 192.0.2.9:4000 > 192.168.1.9:5000");
+    for (unsigned second = 0; second < 120; second += 10) {
+        char another[80];
+        snprintf(another, sizeof another, "192.0.2.10:%u > 203.0.113.1:5000", 6000 + second);
+        assert_true(is_let_in(&h, STRANGER));
+        assert_true(is_let_in(&h, another));
+        wait_for(&h, 10);
     }
-    EXPECT(&h, WAN, udp("192.0.2.10:1 > 203.0.113.1:5000", 4), "accept related -> 192.0.2.10:1 > 192.168.1.9:5000");
-    wait_for(&h, 400);
-    EXPECT(&h, GUEST, udp("192.168.2.9:1 > 192.168.1.9:1", 4), "drop default"); /* time to sweep */
-    EXPECT(&h, WAN, udp("192.0.2.10:1 > 203.0.113.1:5000", 4), "drop default");
+    wait_for(&h, 1); /* two minutes after the inside has spoken last */
+    for (unsigned second = 0; second < 300; second += 10) {
+        assert_false(is_let_in(&h, "192.0.2.11:1 > 203.0.113.1:5000"));
+        assert_false(is_let_in(&h, STRANGER));
+        wait_for(&h, 10);
+    }
     assert_int_equal(connections_of(&h), 0);
     close_house(&h);
+}
 
-    h = open_spoken(home_with_nat(EI, AD));
+/* What the inside answers does, as all that it sends; and what comes in behind that does not, again. */
+TEST(answers_to_strangers_do)
+{
+    struct house h = open_spoken(home_with_nat(EI, EI));
+    EXPECT(&h, WAN, udp(STRANGER, 4), "accept related -> " IN);
+    for (int i = 0; i < 10; i++) {
+        EXPECT(&h, LAN, udp(ANSWER, 4), "accept established -> 203.0.113.1:5000 > 192.0.2.9:4000");
+        for (int n = 0; n < 5; n++) {
+            wait_for(&h, 58);
+            EXPECT(&h, WAN, udp(STRANGER, 4), "accept established -> " IN);
+            assert_true(is_let_in(&h, "192.0.2.11:1 > 203.0.113.1:5000"));
+        }
+    }
+    wait_for(&h, 11);
+    assert_false(is_let_in(&h, STRANGER));
+    assert_false(is_let_in(&h, "192.0.2.12:1 > 203.0.113.1:5000"));
+    close_house(&h);
+}
+
+/* RFC 7857 6: neither a reset that answers them does, nor an error. */
+TEST(refusals_give_it_no_time)
+{
+    struct house h = open_house(home_with_nat(EI, EI), 64, 1);
+    EXPECT(&h, LAN, tcp("192.168.1.9:5000 > 198.51.100.1:80", SYN, 1, 0, 0),
+           "accept rule -> 203.0.113.1:5000 > 198.51.100.1:80");
+    for (unsigned second = 0; second < 240; second += 20) {
+        char stranger[80], inside[80];
+        snprintf(stranger, sizeof stranger, "192.0.2.9:%u > 203.0.113.1:5000", 4000 + second);
+        snprintf(inside, sizeof inside, "192.168.1.9:5000 > 192.0.2.9:%u", 4000 + second);
+        struct bytes syn = tcp(stranger, SYN, 1, 0, 0), reset = tcp(inside, RST | ACK, 0, 2, 0);
+        judge(&h, WAN, &syn);
+        CHECK_EQUAL(stranger, h.verdict.action, TG_ACCEPT);
+        struct bytes error = icmp_error("192.168.1.9 > 192.0.2.9", 3, 3, &h.bytes, 40);
+        judge(&h, LAN, &error);
+        CHECK_EQUAL(stranger, h.verdict.action, TG_ACCEPT);
+        judge(&h, LAN, &reset);
+        CHECK_EQUAL(stranger, h.verdict.action, TG_ACCEPT);
+        wait_for(&h, 20);
+    }
+    wait_for(&h, 1);
+    EXPECT(&h, WAN, tcp("192.0.2.9:9 > 203.0.113.1:5000", SYN, 1, 0, 0), "drop default");
+    close_house(&h);
+}
+
+/* What a stranger began is over with its mapping: what the inside sends him then begins anew, as the rules have it. */
+TEST(an_answer_that_comes_too_late)
+{
+    struct tg_policy *policy = home_with_nat(EI, EI);
+    policy_set_timeout(policy, POLICY_UDP_NEW, 30);
+    struct house h = open_spoken(policy);
+    wait_for(&h, 20);
+    EXPECT(&h, WAN, udp(STRANGER, 4), "accept related -> " IN);
+    wait_for(&h, 15);
+    struct bytes another = udp("192.168.1.8:5000 > 198.51.100.1:80", 4);
+    judge(&h, LAN, &another);
+    assert_int_not_equal(left_from(&h), 5000); /* it rests */
+    EXPECT(&h, LAN, udp(ANSWER, 4), "accept rule -> 203.0.113.1:5000 > 192.0.2.9:4000");
+    EXPECT(&h, WAN, udp(STRANGER, 4), "accept established -> " IN);
+    close_house(&h);
+}
+
+/* A TCP connection that a stranger has begun lives as long as any. */
+TEST(a_stranger_s_connection_is_a_connection)
+{
+    struct house h = open_house(home_with_nat(EI, EI), 64, 1);
+    EXPECT(&h, LAN, tcp("192.168.1.9:5000 > 198.51.100.1:80", SYN, 1, 0, 0),
+           "accept rule -> 203.0.113.1:5000 > 198.51.100.1:80");
+    EXPECT(&h, WAN, tcp(STRANGER, SYN, 1, 0, 0), "accept related -> " IN);
+    EXPECT(&h, LAN, tcp(ANSWER, SYN | ACK, 9, 2, 0), "accept established -> 203.0.113.1:5000 > 192.0.2.9:4000");
+    EXPECT(&h, WAN, tcp(STRANGER, ACK, 2, 10, 0), "accept established -> " IN);
+    wait_for(&h, 7400);
+    EXPECT(&h, WAN, tcp(STRANGER, ACK, 2, 10, 8), "accept established -> " IN);
+    EXPECT(&h, LAN, tcp(ANSWER, ACK, 10, 10, 0), "accept established -> 203.0.113.1:5000 > 192.0.2.9:4000");
+    wait_for(&h, 7400);
+    EXPECT(&h, WAN, tcp("192.0.2.10:1 > 203.0.113.1:5000", SYN, 1, 0, 0),
+           "accept related -> 192.0.2.10:1 > 192.168.1.9:5000");
+    close_house(&h);
+}
+
+/* By address, only while the inside itself speaks to it. */
+TEST(by_address_as_long_as_it_is_spoken_to)
+{
+    struct house h = open_spoken(home_with_nat(EI, AD));
     EXPECT(&h, WAN, udp(SAME, 4), "accept related -> 198.51.100.1:81 > 192.168.1.9:5000");
     for (int i = 0; i < 5; i++) {
+        EXPECT(&h, LAN, udp("192.168.1.9:5000 > 198.51.100.1:81", 4),
+               "accept established -> 203.0.113.1:5000 > 198.51.100.1:81");
         wait_for(&h, 100);
         EXPECT(&h, WAN, udp(SAME, 4), "accept established -> 198.51.100.1:81 > 192.168.1.9:5000");
     }
@@ -262,7 +361,12 @@ int main(void)
         cmocka_unit_test(who_is_let_in),
         cmocka_unit_test(strangers_by_tcp),
         cmocka_unit_test(where_strangers_are_not_let_in),
-        cmocka_unit_test(as_long_as_it_lives),
+        cmocka_unit_test(strangers_give_it_no_time),
+        cmocka_unit_test(answers_to_strangers_do),
+        cmocka_unit_test(refusals_give_it_no_time),
+        cmocka_unit_test(an_answer_that_comes_too_late),
+        cmocka_unit_test(a_stranger_s_connection_is_a_connection),
+        cmocka_unit_test(by_address_as_long_as_it_is_spoken_to),
         cmocka_unit_test(strangers_and_a_load),
         cmocka_unit_test(strangers_in_fragments),
         cmocka_unit_test(what_is_picked_up),

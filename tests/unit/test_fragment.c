@@ -49,7 +49,7 @@ static struct fragment_moment moment(uint32_t tick)
 static void note(struct fragment_table *table, const struct tg_packet *packet, const struct fragment_moment *at,
                  const struct tg_verdict *verdict)
 {
-    const struct fragment_first first = {*verdict, packet->outer.tuple, 0, packet->fragment_length};
+    const struct fragment_first first = {*verdict, packet->outer.tuple, 0, packet->fragment_length, 0};
     fragment_note_first(table, packet, at, &first);
 }
 
@@ -395,29 +395,28 @@ static void test_halves(void **state)
     const struct fragment_moment at = moment(0);
     struct fragment_table *table = fragment_table_new(secret);
     struct tg_packet first = nth_first(1), later;
-    struct tg_tuple to;
+    struct fragment_first found = {.length = 0};
     verdict.to = first.outer.tuple;
     verdict.to.src.lo = 0xc0a80101;
     verdict.to.dst.lo = 0xc0a80132;
     later = packet_of(TG_IPV4, TG_PROTO_UDP, &(struct row){1, 1480, 80, false, 0, 0});
-    assert_false(fragment_find_half(table, &later, &to));
+    assert_false(fragment_find_half(table, &later, &found));
     assert_int_equal(pass(table, &first, &at, &verdict), FRAGMENT_BEGINS);
     assert_int_equal(pass(table, &later, &at, &verdict), FRAGMENT_FOLLOWS);
-    assert_false(fragment_find_half(table, &later, &to)); /* it has not been rewritten yet */
+    assert_false(fragment_find_half(table, &later, &found)); /* it has not been rewritten yet */
     later.outer.tuple.dst = verdict.to.dst;
-    assert_true(fragment_find_half(table, &later, &to)); /* though the datagram is whole */
-    assert_int_equal(to.src.lo, 0xc0a80101);
-    assert_int_equal(to.dst.lo, 0xc0a80132);
-    assert_int_equal(to.sport, 0);
+    assert_true(fragment_find_half(table, &later, &found)); /* though the datagram is whole */
+    assert_int_equal(found.verdict.to.src.lo, 0xc0a80101);
+    assert_int_equal(found.verdict.to.dst.lo, 0xc0a80132);
     later.fragment_id = 2;
-    assert_false(fragment_find_half(table, &later, &to));
+    assert_false(fragment_find_half(table, &later, &found));
 
     /* one end that changes takes no second step */
     verdict.to.src = first.outer.tuple.src;
     verdict.translation = TG_TRANSLATE_WHOLE;
     first.fragment_id = later.fragment_id = 3;
     assert_int_equal(pass(table, &first, &at, &verdict), FRAGMENT_BEGINS);
-    assert_false(fragment_find_half(table, &later, &to));
+    assert_false(fragment_find_half(table, &later, &found));
     fragment_table_free(table);
 }
 

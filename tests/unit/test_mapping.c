@@ -30,7 +30,7 @@ static void must_be_zero(int error)
 }
 
 static struct taken nothing = {1, 0};
-static const struct mapping_choice any_port = {0, 65535, MAPPING_KEEP_WITHIN, is_taken, &nothing};
+static const struct mapping_choice any_port = {0, 65535, MAPPING_KEEP_WITHIN, is_taken, &nothing, false};
 
 static uint32_t use(struct mapping_table *table, uint32_t inside, uint16_t port, uint16_t *got)
 {
@@ -145,7 +145,7 @@ TEST(ports_that_are_spoken_for)
     struct taken low = {1, 1022}, one = {5000, 5000}, all = {0, 65535};
     uint16_t got = 0;
     struct mapping_key key = {.inside = INSIDE + 1, .outside = OUTSIDE, .port = 80, .proto = UDP};
-    struct mapping_choice choice = {0, 65535, MAPPING_KEEP_WITHIN, is_taken, &low};
+    struct mapping_choice choice = {0, 65535, MAPPING_KEEP_WITHIN, is_taken, &low, false};
     assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
     assert_int_equal(got, 1023); /* the only one left of its range, though odd */
     key.port = 5000;
@@ -203,7 +203,7 @@ TEST(ports_to_choose_from)
             const uint64_t other[4] = {seed, 2, 3, 4};
             struct mapping_table *table = mapping_table_new(8, other);
             struct mapping_key key = {.inside = INSIDE, .outside = OUTSIDE, .port = rows[i].port, .proto = UDP};
-            struct mapping_choice choice = {rows[i].first, rows[i].last, MAPPING_KEEP_WITHIN, NULL, NULL};
+            struct mapping_choice choice = {rows[i].first, rows[i].last, MAPPING_KEEP_WITHIN, NULL, NULL, false};
             uint16_t got = 0;
             CHECK(rows[i].name, mapping_use(table, &key, &choice, &got) != MAPPING_NONE);
             CHECK(rows[i].name, (got == rows[i].port) == rows[i].is_kept);
@@ -216,7 +216,7 @@ TEST(ports_to_choose_from)
 TEST(a_small_range_is_used_up)
 {
     struct mapping_table *table = mapping_table_new(64, secret);
-    struct mapping_choice choice = {2001, 2009, MAPPING_KEEP_WITHIN, NULL, NULL};
+    struct mapping_choice choice = {2001, 2009, MAPPING_KEEP_WITHIN, NULL, NULL, false};
     bool used[10] = {false};
     uint16_t got = 0;
     struct mapping_key key = {.outside = OUTSIDE, .port = 5000, .proto = UDP};
@@ -233,8 +233,8 @@ TEST(ports_that_must_be_kept_and_that_may)
 {
     struct mapping_table *table = mapping_table_new(64, secret);
     uint16_t got = 0;
-    struct mapping_choice any = {2000, 3000, MAPPING_KEEP_ANY, is_taken, &nothing},
-                          always = {2000, 3000, MAPPING_KEEP_ALWAYS, is_taken, &nothing};
+    struct mapping_choice any = {2000, 3000, MAPPING_KEEP_ANY, is_taken, &nothing, false},
+                          always = {2000, 3000, MAPPING_KEEP_ALWAYS, is_taken, &nothing, false};
     struct mapping_key first = {.inside = INSIDE, .outside = OUTSIDE, .port = 123, .proto = UDP}, second = first;
     assert_int_not_equal(mapping_use(table, &first, &any, &got), MAPPING_NONE);
     assert_int_equal(got, 123);
@@ -304,7 +304,7 @@ TEST(random_remotes_against_the_rule)
     } model[KEYS];
     memset(model, 0, sizeof model);
     struct mapping_table *table = mapping_table_new(1024, secret);
-    struct mapping_choice few = {2000, 2040, MAPPING_KEEP_WITHIN, NULL, NULL};
+    struct mapping_choice few = {2000, 2040, MAPPING_KEEP_WITHIN, NULL, NULL, false};
     uint64_t seed = 11;
     for (uint32_t k = 0; k < KEYS; k++) {
         uint32_t sort = random32(&seed) % 3;
@@ -468,6 +468,42 @@ TEST(a_freed_port_rests)
     mapping_table_free(table);
 }
 
+/* A connection between two insides has a use of both their mappings, and of a peer where peers are noted. */
+TEST(two_that_are_joined)
+{
+    for (int noted = 0; noted < 2; noted++) {
+        struct mapping_table *table = mapping_table_new(64, secret);
+        uint16_t got;
+        if (noted)
+            must_be_zero(mapping_table_add_peers(table));
+        mapping_set_time(table, 1000);
+        uint32_t first = use(table, 1, 5000, &got), second = use(table, 2, 6000, &got),
+                 again = use(table, 2, 6000, &got);
+        first = mapping_note_peer(table, first, REMOTE);
+        uint32_t both = mapping_join(table, first, second);
+        mapping_release(table, again);
+        mapping_set_time(table, 1000 + 2 * whole_rest); /* nothing of it rests */
+        use(table, 3, 5000, &got);
+        assert_int_not_equal(got, 5000);
+        use(table, 3, 6000, &got);
+        assert_int_not_equal(got, 6000);
+        mapping_release(table, both);
+        mapping_set_time(table, 1000 + 4 * whole_rest);
+        use(table, 4, 5000, &got);
+        assert_int_equal(got, 5000);
+        use(table, 4, 6000, &got);
+        assert_int_equal(got, 6000);
+        mapping_table_free(table);
+    }
+    struct mapping_table *full = mapping_table_new(2, secret); /* no room to join them */
+    uint16_t got;
+    uint32_t first = use(full, 1, 5000, &got), second = use(full, 2, 6000, &got);
+    assert_int_equal(mapping_join(full, first, second), MAPPING_NONE);
+    mapping_release(full, first);
+    mapping_release(full, second);
+    mapping_table_free(full);
+}
+
 TEST(what_was_cancelled_need_not_rest)
 {
     struct mapping_table *table = mapping_table_new(64, secret);
@@ -505,22 +541,45 @@ TEST(who_rests_makes_room)
 TEST(one_inside_has_its_share)
 {
     struct mapping_table *table = mapping_table_new(4096, secret);
-    struct mapping_choice choice = {2000, 2999, MAPPING_KEEP_WITHIN, NULL, NULL};
+    struct mapping_choice choice = {2000, 2999, MAPPING_KEEP_WITHIN, NULL, NULL, false};
     struct mapping_key key = {.inside = INSIDE + 1, .outside = OUTSIDE, .proto = UDP};
-    uint32_t count = 0;
+    uint32_t count = 0, numbers[125];
     uint16_t got;
     for (key.port = 2000; key.port < 3000 && mapping_use(table, &key, &choice, &got) != MAPPING_NONE; key.port++)
         count++;
     assert_int_equal(count, 501); /* one more than half, alone */
     key.inside++;
     for (count = 0; count < 125; count++, key.port++)
-        assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+        assert_int_not_equal(numbers[count] = mapping_use(table, &key, &choice, &got), MAPPING_NONE);
     assert_int_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
     key.inside++;
     assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
     key.proto = 6; /* each protocol has its own */
     key.inside = INSIDE + 1;
     assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    /* those that rest count; when they have rested they are to be had again */
+    key = (struct mapping_key){.inside = INSIDE + 2, .outside = OUTSIDE, .port = 9, .proto = UDP};
+    for (count = 0; count < 20; count++)
+        mapping_release(table, numbers[count]);
+    assert_int_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    mapping_set_time(table, whole_rest);
+    for (; count > 0; count--, key.port++)
+        assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    assert_int_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+    mapping_table_free(table);
+}
+
+/* But who has the outside address to himself shares its ports with nobody. */
+TEST(an_address_of_its_own_has_no_shares)
+{
+    struct mapping_table *table = mapping_table_new(4096, secret);
+    struct mapping_choice choice = {2000, 2999, MAPPING_KEEP_ALWAYS, NULL, NULL, true};
+    struct mapping_key key = {.inside = INSIDE + 1, .outside = OUTSIDE, .proto = UDP};
+    uint16_t got;
+    for (key.port = 2000; key.port < 3000; key.port++) {
+        assert_int_not_equal(mapping_use(table, &key, &choice, &got), MAPPING_NONE);
+        assert_int_equal(got, key.port);
+    }
     mapping_table_free(table);
 }
 
@@ -586,9 +645,11 @@ int main(void)
         cmocka_unit_test(ports_are_not_counted_up),
         cmocka_unit_test(random_numbers_stay_below_their_bound),
         cmocka_unit_test(a_freed_port_rests),
+        cmocka_unit_test(two_that_are_joined),
         cmocka_unit_test(what_was_cancelled_need_not_rest),
         cmocka_unit_test(who_rests_makes_room),
         cmocka_unit_test(one_inside_has_its_share),
+        cmocka_unit_test(an_address_of_its_own_has_no_shares),
         cmocka_unit_test(random_changes_against_a_plain_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

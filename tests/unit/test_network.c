@@ -262,6 +262,39 @@ TEST(addresses_are_listed_in_the_order_of_adding)
     tg_network_free(network);
 }
 
+/* RFC 4787 REQ-7. */
+TEST(addresses_in_the_network_of_another_zone)
+{
+    static const struct {
+        const char *name, *own;
+        uint8_t zone, other;
+    } rows[] = {
+        {"numbered as the lan is", "192.168.1.77/24", WAN, LAN},
+        {"a part of it", "192.168.1.200/30", WAN, LAN},
+        {"all of it, and more", "192.168.77.1/16", WAN, NONE},
+        {"the same, on a link without a number", "192.168.1.1/32", WAN, NONE},
+        {"another of the lan's own", "192.168.1.77/24", LAN, NONE},
+        {"of another family", "2001:db8::1/64", WAN, NONE},
+        {"over ipv6", "fd00:1::77/64", WAN, LAN},
+        {"next to it", "192.168.2.1/24", WAN, NONE},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct tg_network *network = tg_network_new();
+        struct tg_prefix lan = prefix("192.168.1.1/24"), lan6 = prefix("fd00:1::1/64"), all = prefix("0.0.0.0/0"),
+                         own = prefix(rows[i].own);
+        assert_int_equal(tg_network_add_address(network, LAN, &lan), 0);
+        assert_int_equal(tg_network_add_address(network, LAN, &lan6), 0);
+        assert_int_equal(tg_network_add_address(network, rows[i].zone, &own), 0);
+        assert_int_equal(tg_network_add_route(network, WAN, &all), 0);
+        tg_network_seal(network);
+        uint8_t other = NONE;
+        bool clashes = tg_network_clashes(network, 2, &other);
+        CHECK_EQUAL(rows[i].name, clashes, rows[i].other != NONE);
+        CHECK_EQUAL(rows[i].name, other, rows[i].other);
+        tg_network_free(network);
+    }
+}
+
 /* Many routes in any order: the one found is the longest that holds the address, and of equals the first added. */
 TEST(the_longest_prefix_against_a_plain_search)
 {
@@ -311,6 +344,7 @@ int main(void)
         cmocka_unit_test(default_routes),
         cmocka_unit_test(a_view_of_nothing),
         cmocka_unit_test(addresses_are_listed_in_the_order_of_adding),
+        cmocka_unit_test(addresses_in_the_network_of_another_zone),
         cmocka_unit_test(the_longest_prefix_against_a_plain_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,8 +156,9 @@ TEST(names_of_protocols)
         const char *name;
         bool ports;
     } rows[] = {
-        {1, "icmp", false}, {2, "igmp", false}, {6, "tcp", true},     {17, "udp", true},   {47, "gre", false},
-        {50, "esp", false}, {51, "ah", false},  {58, "icmp6", false}, {132, "sctp", true}, {136, "udplite", true},
+        {1, "icmp", false},   {2, "igmp", false},  {6, "tcp", true},       {17, "udp", true},
+        {47, "gre", false},   {33, "dccp", true},  {50, "esp", false},     {51, "ah", false},
+        {58, "icmp6", false}, {132, "sctp", true}, {136, "udplite", true},
     };
     for (unsigned proto = 0; proto < 256; proto++) {
         const char *name = NULL;

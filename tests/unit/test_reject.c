@@ -1,4 +1,4 @@
-/* The answers to what is rejected: tg_reject_answer(). */
+/* The answers to what is rejected, tg_reject_answer(), and to what found no room, tg_limit_answer(). */
 #include "unit.h"
 
 #include "corpus.h"
@@ -12,20 +12,27 @@ static struct tg_addr address(const char *text)
     return addr;
 }
 
+typedef size_t answer_fn(const struct tg_packet *packet, struct tg_addr own, uint8_t *out, size_t room);
+
 /* The answer to a packet, written to a block of memory that ends with the room given for it. */
-static struct bytes answer_to(const struct bytes *b, const char *own, size_t room)
+static struct bytes answer_by(answer_fn *answer, const struct bytes *b, const char *own, size_t room)
 {
     struct bytes out = {0};
     struct tg_packet packet;
     uint8_t *block = malloc(room);
     assert_int_equal(decode_copy(b->at, b->len, b->len, 0, &packet), TG_DECODED);
-    out.len = (uint32_t)tg_reject_answer(&packet, address(own), block, room);
+    out.len = (uint32_t)answer(&packet, address(own), block, room);
     assert_true(out.len <= room);
     if (out.len != 0)
         memcpy(out.at, block, out.len);
     free(block);
     free(packet.data);
     return out;
+}
+
+static struct bytes answer_to(const struct bytes *b, const char *own, size_t room)
+{
+    return answer_by(tg_reject_answer, b, own, room);
 }
 
 /* RFC 9293 3.10.7.1 */
@@ -97,6 +104,20 @@ TEST(errors)
         }
 }
 
+/* RFC 1812 4.3.2.5: the type of service that the packet had, with the precedence of internetwork control; the bits of
+ * ECN (RFC 3168) are no part of it. */
+TEST(types_of_service)
+{
+    for (unsigned tos = 0; tos < 256; tos++) {
+        struct bytes b = udp("198.51.100.9:4000 > 203.0.113.1:161", 8);
+        b.at[1] = (uint8_t)tos;
+        seal(&b);
+        struct bytes out = answer_to(&b, "203.0.113.1", 1280);
+        CHECK_EQUAL("type of service", out.at[1], 0xc0 | (tos & 0x1c));
+        CHECK("its sum", are_checksums_right(out.at, out.len));
+    }
+}
+
 /* RFC 1122 3.2.2, RFC 4443 2.4 (e), RFC 9293 3.10.7.1 */
 TEST(what_nothing_answers)
 {
@@ -124,7 +145,51 @@ TEST(what_nothing_answers)
         {"where it has none over ipv6", u6, "::"},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
-        CHECK_EQUAL(rows[i].name, answer_to(&rows[i].bytes, rows[i].own, 1280).len, 0);
+        for (int limit = 0; limit < 2; limit++)
+            CHECK_EQUAL(rows[i].name,
+                        answer_by(limit ? tg_limit_answer : tg_reject_answer, &rows[i].bytes, rows[i].own, 1280).len,
+                        0);
+}
+
+/* RFC 5508 REQ-8, RFC 6888 REQ-11: whatever it was that found no room, an error of one sort says so, and quotes it to
+ * its ports and beyond. */
+TEST(no_room)
+{
+    static const char *const ends[] = {"192.168.1.9:4000 > 198.51.100.1:80", "[fd00:1::9]:4000 > [2001:db8:9::1]:80"};
+    static const char *const bare[] = {"192.168.1.9 > 198.51.100.1", "fd00:1::9 > 2001:db8:9::1"};
+    static const char *const own[] = {"192.168.1.1", "fd00:1::1"};
+    static const char *const back[] = {"192.168.1.1 > 192.168.1.9", "fd00:1::1 > fd00:1::9"};
+    for (int f = 0; f < 2; f++) {
+        const struct {
+            const char *name;
+            struct bytes bytes;
+        } rows[] = {
+            {"a SYN", tcp(ends[f], SYN, 1000, 0, 0)},
+            {"a SYN with data", tcp(ends[f], SYN, 1000, 0, 1400)},
+            {"a segment", tcp(ends[f], ACK, 1000, 77, 10)},
+            {"a datagram", udp(ends[f], 40)},
+            {"an empty datagram", udp(ends[f], 0)},
+            {"a long datagram", udp(ends[f], 1900)},
+            {"SCTP", datagram(TG_PROTO_SCTP, ends[f], 40)},
+            {"a ping", ping(bare[f], 7)},
+            {"GRE", ip_packet(bare[f], TG_PROTO_GRE, "12345678", 8)},
+        };
+        uint32_t header = f == 0 ? 20 : 40, most = f == 0 ? 576 : 1280;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+            struct bytes out = answer_by(tg_limit_answer, &rows[i].bytes, own[f], 1280);
+            uint32_t whole = header + 8 + rows[i].bytes.len;
+            char looks[160];
+            CHECK_EQUAL(rows[i].name, out.len, whole < most ? whole : most);
+            CHECK(rows[i].name, memcmp(out.at + header + 8, rows[i].bytes.at, out.len - header - 8) == 0);
+            CHECK(rows[i].name, strcmp(ends_of(out.at, out.len, looks), back[f]) == 0);
+            CHECK_EQUAL(rows[i].name, transport_sum(out.at, out.at + header, f == 0 ? 1 : 58, out.len - header),
+                        0xffff);
+            CHECK(rows[i].name, f == 1 || naive_sum(out.at, header, 0) == 0xffff);
+            CHECK_EQUAL(rows[i].name, out.at[header], f == 0 ? 3 : 1);
+            CHECK_EQUAL(rows[i].name, out.at[header + 1], f == 0 ? 13 : 1);
+            CHECK_EQUAL(rows[i].name, get32(out.at + header + 4), 0);
+        }
+    }
 }
 
 /* What does have an answer: a ping, a protocol that nobody knows, a first fragment; a reset needs no own address. */
@@ -178,7 +243,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resets),
         cmocka_unit_test(errors),
+        cmocka_unit_test(types_of_service),
         cmocka_unit_test(what_nothing_answers),
+        cmocka_unit_test(no_room),
         cmocka_unit_test(what_is_answered),
         cmocka_unit_test(what_is_quoted_of_a_cut_or_padded_packet),
         cmocka_unit_test(too_little_room),

@@ -340,6 +340,20 @@ static void test_logged_details(void **state)
     assert_string_equal(line, "drop home.rules:3 icmp type 99 ? 192.168.1.5 > 203.0.113.1\n");
 }
 
+/* Where there was no room, what a statement has for its log is not the point. */
+static void test_no_room(void **state)
+{
+    (void)state;
+    char line[REPORT_ROOM];
+    struct tg_packet packet = syn();
+    struct tg_verdict verdict = {TG_DROP, TG_REASON_LIMIT, TG_STATE_NEW, .statement = RULE, .answer = true};
+    struct report_packet report = packet_report(&packet, &verdict);
+    report_log(line, sizeof line, &report);
+    assert_string_equal(line, "no room: drop home.rules:3 tcp ? 198.51.100.9:40000 > 203.0.113.1:8080\n");
+    report_words(line, sizeof line, &report);
+    assert_string_equal(line, "drop: limit, the sender is told, begun by home.rules:3");
+}
+
 /* In whatever room, nothing is written outside it, a text line ends, and a JSON line is whole or not there. */
 static void test_any_room(void **state)
 {
@@ -424,11 +438,11 @@ static void test_summary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forwarded),      cmocka_unit_test(test_words),   cmocka_unit_test(test_default),
-        cmocka_unit_test(test_queries),        cmocka_unit_test(test_error),   cmocka_unit_test(test_fragment),
-        cmocka_unit_test(test_malformed),      cmocka_unit_test(test_non_ip),  cmocka_unit_test(test_any_room),
-        cmocka_unit_test(test_long_name),      cmocka_unit_test(test_summary), cmocka_unit_test(test_logged),
-        cmocka_unit_test(test_logged_details),
+        cmocka_unit_test(test_forwarded), cmocka_unit_test(test_words),          cmocka_unit_test(test_default),
+        cmocka_unit_test(test_queries),   cmocka_unit_test(test_error),          cmocka_unit_test(test_fragment),
+        cmocka_unit_test(test_malformed), cmocka_unit_test(test_non_ip),         cmocka_unit_test(test_any_room),
+        cmocka_unit_test(test_no_room),   cmocka_unit_test(test_long_name),      cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_logged),    cmocka_unit_test(test_logged_details),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

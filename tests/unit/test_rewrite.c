@@ -3,6 +3,7 @@
 
 #include "corpus.h"
 #include "translate/rewrite.h"
+#include "wire/crc32c.h"
 
 static struct tg_tuple tuple_of(const char *ends, uint8_t proto)
 {
@@ -12,10 +13,10 @@ static struct tg_tuple tuple_of(const char *ends, uint8_t proto)
 }
 
 /* Rewrite a copy that ends with its block of memory, of which the first `len` bytes are there. */
-static void rewrite(struct bytes *b, uint32_t len, const char *ends)
+static void rewrite_decoded(struct bytes *b, uint32_t len, unsigned flags, const char *ends)
 {
     struct tg_packet packet;
-    assert_int_equal(decode_copy(b->at, len, b->len, 0, &packet), TG_DECODED);
+    assert_int_equal(decode_copy(b->at, len, b->len, flags, &packet), TG_DECODED);
     struct tg_tuple to = tuple_of(ends, packet.outer.tuple.proto), came = packet.outer.tuple;
     rewrite_packet(&packet, &to);
     assert_true(tg_tuple_equal(&came, &packet.outer.tuple)); /* as it came */
@@ -23,11 +24,17 @@ static void rewrite(struct bytes *b, uint32_t len, const char *ends)
     free(packet.data);
 }
 
+static void rewrite(struct bytes *b, uint32_t len, const char *ends)
+{
+    rewrite_decoded(b, len, 0, ends);
+}
+
 static struct bytes packet_of(uint8_t proto, uint32_t payload)
 {
     const char *const ends = "192.168.1.9:5000 > 198.51.100.1:80";
     switch (proto) {
     case TG_PROTO_TCP: return tcp(ends, ACK, 1, 2, payload);
+    case TG_PROTO_DCCP: return dccp(ends, 2, 7, 0, payload);
     case TG_PROTO_ICMP: return ping("192.168.1.9 > 198.51.100.1", 5000);
     case TG_PROTO_ESP: return ip_packet("192.168.1.9 > 198.51.100.1", TG_PROTO_ESP, "0123456789", 10);
     default: return datagram(proto, ends, payload);
@@ -49,7 +56,8 @@ static const char *const targets[] = {
 
 TEST(every_protocol_to_everywhere)
 {
-    static const uint8_t protos[] = {TG_PROTO_TCP, TG_PROTO_UDP, TG_PROTO_UDPLITE, TG_PROTO_SCTP, TG_PROTO_ESP};
+    static const uint8_t protos[] = {TG_PROTO_TCP,  TG_PROTO_UDP,  TG_PROTO_UDPLITE,
+                                     TG_PROTO_SCTP, TG_PROTO_DCCP, TG_PROTO_ESP};
     for (size_t i = 0; i < COUNT(protos); i++)
         for (size_t t = 0; t < COUNT(targets); t++)
             for (uint32_t payload = 0; payload < 30; payload++) {
@@ -183,22 +191,28 @@ TEST(identifiers)
 /* RFC 9260 appendix A and RFC 3720 appendix B.4: CRC-32c of 32 zeros is aa36918a as it is sent. */
 TEST(the_crc_of_sctp)
 {
-    static const uint8_t zeros[32];
+    uint8_t zeros[32] = {0};
     assert_int_equal(naive_crc32c(zeros, 32), 0x8a9136aa);
+    assert_int_equal(crc32c_sctp(zeros, 32), 0x8a9136aa);
+    crc32c_put(zeros, 0x8a9136aa);
+    assert_memory_equal(zeros + 8, "\xaa\x36\x91\x8a", 4);
+    assert_int_equal(crc32c_sctp(zeros, 32), 0x8a9136aa); /* it is none of what it sums */
     struct bytes b = datagram(TG_PROTO_SCTP, "192.168.1.9:1 > 198.51.100.1:0", 20);
-    memset(b.at + 22, 0, 30);
-    seal(&b);
-    rewrite(&b, b.len, "192.168.1.9:0 > 198.51.100.1:0"); /* now it is 32 zeros but for the sum */
-    assert_memory_equal(b.at + 28, "\xaa\x36\x91\x8a", 4);
+    rewrite(&b, b.len, "192.168.1.9:7777 > 198.51.100.1:0");
+    assert_true(are_checksums_right(b.at, b.len));
     /* addresses are not in it */
     struct bytes before = b;
-    rewrite(&b, b.len, "203.0.113.1:0 > 198.51.100.1:0");
+    rewrite(&b, b.len, "203.0.113.1:7777 > 198.51.100.1:0");
     assert_memory_equal(before.at + 20, b.at + 20, b.len - 20);
-    /* what was damaged on its way here is not made to look whole */
-    b.at[40] ^= 1;
-    rewrite(&b, b.len, "203.0.113.1:7 > 198.51.100.1:0");
+    /* none is none */
+    memset(b.at + 28, 0, 4);
+    rewrite(&b, b.len, "203.0.113.1:7777 > 198.51.100.1:9");
+    assert_int_equal(get32(b.at + 28), 0);
+    /* one that is not here yet is not made up before it is asked for */
+    memset(b.at + 28, 7, 4);
+    rewrite_decoded(&b, b.len, TG_DECODE_TRUST_CHECKSUM, "203.0.113.1:7 > 198.51.100.1:0");
     assert_int_equal(get16(b.at + 20), 7);
-    assert_false(are_checksums_right(b.at, b.len));
+    assert_int_equal(get32(b.at + 28), 0x07070707);
 }
 
 /* ---- errors ---- */
@@ -228,6 +242,7 @@ TEST(errors_with_quotes_of_every_length)
         {TG_PROTO_UDP, "192.168.1.9:61000 > 198.51.100.1:81", "192.168.1.9:61000 > 198.51.100.1:81"},
         {TG_PROTO_UDPLITE, "192.168.1.9:61000 > 198.51.100.1:81", "192.168.1.9:61000 > 198.51.100.1:81"},
         {TG_PROTO_SCTP, "192.168.1.9:61000 > 198.51.100.1:81", "192.168.1.9:61000 > 198.51.100.1:81"},
+        {TG_PROTO_DCCP, "192.168.1.9:61000 > 198.51.100.1:81", "192.168.1.9:61000 > 198.51.100.1:81"},
         {TG_PROTO_ICMP, "192.168.1.9 > 198.51.100.1", "192.168.1.9 > 198.51.100.1 id 4242"},
         {TG_PROTO_ESP, "192.168.1.9 > 198.51.100.1", "192.168.1.9 > 198.51.100.1"},
     };

@@ -57,9 +57,26 @@ static const struct scenario opening[] = {
     {"a host that still believes in an older connection: challenge, reset, and anew (RFC 9293 3.5.1)",
      {"> S 0 = new", "< A 500000 ack 800000 = pass", "> R 800000 = pass", "> S 0 = new", "< SA 0 ack 1 = pass"}},
     {"a reset that answers no challenge", {"> S 0 = new", "< A 500000 ack 800000 = pass", "> R 800001 = invalid"}},
+    {"nobody gives up in the beginner's name",
+     {"> S 0 = new", "> R 0 = invalid", "> R 4294966296 = invalid", "> R 2 = invalid", "> RA 0 ack 1 = invalid",
+      "< SA 0 ack 1 = pass", "> R 0 = invalid", "< R 0 = invalid", "> A 1 ack 1 = pass"}},
+    {"the handshake's end acknowledges the answer",
+     {"> S 0 = new", "< SA 0 ack 1 = pass", "> A 1 ack 0 = invalid", "> PA 1+10 ack 4294967000 = invalid",
+      "> A 1 ack 1 = pass"}},
+    {"repeated without options, which the answer has",
+     {"> S 0 ws 7 sackok = new", "wait 1", "> S 0 = pass", "< SA 0 ack 1 ws 7 sackok = pass", "> A 1 ack 1 = pass",
+      "< A 1 ack 1 = pass", "< PA 1000001+1 ack 1 = pass", "> PA 1000001+1 ack 1 = pass"}},
+    {"an answer taken back, and the reset is lost",
+     {"> S 0 = new", "< SA 0 ack 1 = pass", "< R 1 = pass", "> A 1 ack 1 = pass", "> PA 1+10 ack 1 = pass",
+      "< R 1 = pass", "> S 9000 = new"}},
+    {"after a refusal there is nothing to say",
+     {"> S 0 = new", "< RA 0 ack 1 = pass", "< RA 0 ack 1 = pass", "> A 1 ack 1 = invalid", "< A 1 ack 1 = invalid",
+      "< R 1 = invalid", "> S 0 = new"}},
     {"a half-open scan", {"> S 0 = new", "< SA 0 ack 1 = pass", "> R 1 = pass"}},
     {"a server that is full closes at once",
      {"> S 0 = new", "< SA 0 ack 1 = pass", "< FA 1 ack 1 = pass", "> A 1 ack 2 = pass"}},
+    {"and has four minutes, as long as nobody has heard it",
+     {"> S 0 = new", "< SA 0 ack 1 = pass", "< FA 1 ack 1 = pass", "wait 241", "> A 1 ack 2 = invalid"}},
     {"four minutes to answer (RFC 5382 REQ-5)",
      {"> S 0 = new", "wait 239", "< SA 0 ack 1 = pass", "wait 239", "> A 1 ack 1 = pass"}},
     {"and no more", {"> S 0 = new", "wait 241", "< SA 0 ack 1 = invalid", "> S 0 = new"}},
@@ -169,6 +186,19 @@ static const struct scenario closing[] = {
     {"half closed: the other goes on speaking",
      {OPEN, "> FA 1 ack 1 = pass", "< A 1 ack 2 = pass", "< PA 1+1460 ack 2 = pass", "> A 2 ack 1461 = pass",
       "< PA 1461+1460 ack 2 = pass", "> A 2 ack 2921 = pass", "< FA 2921 ack 2 = pass", "> A 2 ack 2922 = pass"}},
+    {"half closed, and nothing is said for hours (RFC 5382 REQ-5)",
+     {OPEN, "> FA 1 ack 1 = pass", "< A 1 ack 2 = pass", "wait 7440", "< PA 1+1460 ack 2 = pass", "wait 7440",
+      "> A 2 ack 1461 = pass", "wait 7440", "< FA 1461 ack 2 = pass", "> A 2 ack 1462 = pass", "wait 241",
+      "> A 2 ack 1462 = invalid"}},
+    {"by the other side",
+     {OPEN, "< FA 1 ack 1 = pass", "> A 1 ack 2 = pass", "wait 7440", "> PA 1+1460 ack 2 = pass", "wait 7440",
+      "< A 2 ack 1461 = pass", "wait 7441", "> PA 1461+10 ack 2 = invalid"}},
+    {"an end that nobody acknowledges is repeated, or its sender is gone",
+     {OPEN, "> FA 1 ack 1 = pass", "wait 239", "> FA 1 ack 1 = pass", "< PA 1+9 ack 1 = pass", "wait 241",
+      "< A 10 ack 2 = invalid"}},
+    {"closed by both, four minutes for what is not acknowledged",
+     {OPEN, "> FA 1 ack 1 = pass", "< FA 1 ack 1 = pass", "wait 239", "> A 2 ack 2 = pass", "wait 241",
+      "< A 2 ack 2 = invalid"}},
     {"with the last data", {OPEN, "> PFA 1+100 ack 1 = pass", "< PFA 1+50 ack 102 = pass", "> A 102 ack 52 = pass"}},
     {"the end before the data before it",
      {OPEN, "> FA 101 ack 1 = pass", "> PA 1+100 ack 1 = pass", "< A 1 ack 102 = pass"}},
@@ -184,6 +214,10 @@ static const struct scenario closing[] = {
     {"anew with a number below the last", {CLOSED, "> S 4294000000 = new", "< SA 700 ack 4294000001 = pass"}},
     {"anew, but the host has not forgotten: challenge, reset, anew",
      {CLOSED, "> S 1 = new", "< A 2 ack 2 = pass", "> R 2 = pass", "> S 1 = new", "< SA 90000 ack 2 = pass"}},
+    {"anew, and the last words of the old one",
+     {CLOSED, "> S 1 = new", "< FA 1 ack 2 = pass", "> A 2 ack 2 = pass", "< FA 2 ack 2 = invalid",
+      "> A 3 ack 2 = invalid", "< SA 90000 ack 2 = pass", "> A 2 ack 90001 = pass"}},
+    {"which keep nothing alive", {CLOSED, "> S 1 = new", "wait 239", "< FA 1 ack 2 = pass", "wait 2", "> S 1 = new"}},
     {"not before all is acknowledged",
      {OPEN, "> FA 1 ack 1 = pass", "< FA 1 ack 2 = pass", "> S 90000 = pass", "< A 2 ack 2 = pass",
       "> A 2 ack 2 = pass"}},
@@ -221,8 +255,23 @@ static const struct scenario resets[] = {
      {OPEN, "< PA 1+1000 ack 1 = pass", "< R 1001 = pass", "> A 1 ack 1 = pass", "< R 1 = pass"}},
     {"not heard by its receiver, and talk goes on",
      {OPEN, "< R 1 = pass", "> PA 1+100 ack 1 = pass", "< PA 1+100 ack 101 = pass"}},
-    {"four minutes after it (RFC 7857 2.2)",
-     {OPEN, "< R 1 = pass", "wait 239", "> PA 1+9 ack 1 = pass", "wait 241", "> PA 1+9 ack 1 = invalid"}},
+    {"four minutes after it, if all is silent (RFC 7857 2.2)",
+     {OPEN, "< R 1 = pass", "wait 239", "> S 9 = new", "< SA 9 ack 10 = pass"}},
+    {"and no more", {OPEN, "< R 1 = pass", "wait 241", "> PA 1+9 ack 1 = invalid"}},
+    {"not heard by its receiver, and all the time that it had before",
+     {OPEN, "< R 1 = pass", "wait 239", "> PA 1+9 ack 1 = pass", "wait 7440", "< A 1 ack 10 = pass"}},
+    {"challenged by its receiver, and all the time that it had before",
+     {OPEN, "< PA 1+1000 ack 1 = pass", "< R 1001 = pass", "> A 1 ack 1 = pass", "wait 7440",
+      "< PA 1+1000 ack 1 = pass"}},
+    {"what is outside the window is no answer to it",
+     {OPEN, "< R 1 = pass", "> PA 90001+9 ack 1 = invalid", "> A 1 ack 2 = invalid", "wait 241",
+      "> PA 1+9 ack 1 = invalid"}},
+    {"repeated, it keeps nothing alive (RFC 7857 6)",
+     {OPEN, "< R 1 = pass", "wait 200", "< R 1 = pass", "> R 1 = pass", "wait 41", "> PA 1+9 ack 1 = invalid"}},
+    {"nor while it opens",
+     {"> S 0 = new", "< RA 0 ack 1 = pass", "wait 200", "< RA 0 ack 1 = pass", "wait 41", "< RA 0 ack 1 = invalid"}},
+    {"while half closed, and not heard",
+     {OPEN, "> FA 1 ack 1 = pass", "< R 1 = pass", "< PA 1+9 ack 2 = pass", "wait 7440", "< FA 10 ack 2 = pass"}},
 };
 
 static const struct scenario strangers[] = {
@@ -444,11 +493,16 @@ static void play_line(struct play *play, const char *scenario, const char *text)
     CHECK(scenario, play->way != &ways[0] || play->port != 5000);
 }
 
-static void play(const struct scenario *scenario, const struct way *way, const uint32_t first[2])
+static struct play open_play(const struct way *way, const uint32_t first[2])
 {
     struct tg_policy *policy = home_policy();
     add_forward(policy, TG_PROTO_TCP, 8080, 1, "192.168.1.50", 80, 1);
-    struct play play = {.h = open_house(policy, 64, 1), .way = way, .first = {first[0], first[1]}, .port = 5000};
+    return (struct play){.h = open_house(policy, 64, 1), .way = way, .first = {first[0], first[1]}, .port = 5000};
+}
+
+static void play(const struct scenario *scenario, const struct way *way, const uint32_t first[2])
+{
+    struct play play = open_play(way, first);
     for (size_t i = 0; scenario->lines[i] != NULL; i++)
         play_line(&play, scenario->name, scenario->lines[i]);
     close_house(&play.h);
@@ -478,13 +532,42 @@ PLAY(resets)
 PLAY(strangers)
 PLAY(fast)
 
+/* A SYN on the ports of a connection that is over, by somebody whom the rules do not let begin one: nothing of the old
+ * one is forgotten. */
+TEST(a_refused_syn_ends_nothing)
+{
+    static const struct {
+        const char *name, *lines[12];
+    } rows[] = {
+        {"time-wait", {CLOSED, "wait 100"}},
+        {"reset", {OPEN, "< R 1 = pass", "wait 100"}},
+        {"refused", {"> S 0 = new", "< SA 0 ack 1 = pass", "< R 1 = pass", "wait 100"}},
+    };
+    static const struct way *const refusing[] = {&ways[0], &ways[2]}; /* who answers there may not begin */
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t w = 0; w < COUNT(refusing); w++) {
+            struct play play = open_play(refusing[w], (uint32_t[2]){1000, 5000});
+            for (size_t l = 0; rows[i].lines[l] != NULL; l++)
+                play_line(&play, rows[i].name, rows[i].lines[l]);
+            struct line line = read_line("< S 90000 = default");
+            struct bytes syn = segment_of(&play, &line);
+            judge(&play.h, WAN, &syn);
+            CHECK(rows[i].name, play.h.verdict.action == TG_DROP && play.h.verdict.reason == TG_REASON_DEFAULT);
+            play_line(&play, rows[i].name, "< SA 0 ack 1 = pass");
+            wait_for(&play.h, 141); /* nor has it been given more time */
+            play_line(&play, rows[i].name, "< SA 0 ack 1 = invalid");
+            close_house(&play.h);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opening_scenarios),   cmocka_unit_test(together_scenarios),
-        cmocka_unit_test(talking_scenarios),   cmocka_unit_test(windows_scenarios),
-        cmocka_unit_test(closing_scenarios),   cmocka_unit_test(resets_scenarios),
-        cmocka_unit_test(strangers_scenarios), cmocka_unit_test(fast_scenarios),
+        cmocka_unit_test(opening_scenarios),          cmocka_unit_test(together_scenarios),
+        cmocka_unit_test(talking_scenarios),          cmocka_unit_test(windows_scenarios),
+        cmocka_unit_test(closing_scenarios),          cmocka_unit_test(resets_scenarios),
+        cmocka_unit_test(strangers_scenarios),        cmocka_unit_test(fast_scenarios),
+        cmocka_unit_test(a_refused_syn_ends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,9 @@
+/* Any talk of RTSP: see helper.h. */
+#include "helper.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_helper(HELPER_RTSP, 554, data, size);
+}
