@@ -5,11 +5,13 @@ The firewall runs with --json and tells of each packet that it judges; two sniff
 outside and on its inside. Afterwards those captures are replayed, and the two reports are compared packet by packet:
 tools/reports.py says how they are matched.
 """
+import itertools
 import os
 import socket
 import sys
 
 from live import LIMIT, RULES, ROOT, SNAPSHOT, Echo, expect, main, refused, scenario, tidegate_path, until
+from pieces import Sender
 import reports
 
 ADDRESSED = RULES.replace('zone wan on wan', 'zone wan on wan address 203.0.113.1/24, 2001:db8:0:1::1/64').replace(
@@ -125,6 +127,29 @@ def so_they_do_with_conditions_and_translations(scene):
     expect({packet['line'] for packet in live if packet['verdict'] == 'reject'}, 'nothing was rejected')
     refused_by_default = [packet for packet in live if packet['reason'] == 'default' and packet['dport'] in (5353, 5355)]
     expect(len(refused_by_default) == 2, f'{len(refused_by_default)} beyond the rate or of another sender')
+
+
+def in_fragments(scene):
+    """In any order, overlapping, and without their first."""
+    Echo(scene, 'camera', 7000, socket.SOCK_DGRAM)
+    Echo(scene, 'web', 5353, socket.SOCK_DGRAM)
+    for client, source, server, port in (('home', '198.51.100.9', '203.0.113.1', 5000), ('phone', '192.168.1.77', '198.51.100.80', 5353)):
+        with Sender(scene, client, source, server, port) as sender:
+            for order in itertools.permutations(range(3)):
+                fragments = sender.cut(bytes(order) * 1000)
+                sender.send(*(fragments[n] for n in order))
+                expect(sender.answer() == bytes(order) * 1000, 'another answer')
+            first, second, third = sender.cut(bytes(3000))
+            sender.number -= 1
+            sender.send(third, sender.cut(bytes(3000), 800)[2], second, first)
+            sender.send(*sender.cut(bytes(3000))[1:])  # told of when they have waited, and so last of all
+            sender.expect_silence()
+
+
+@scenario(ADDRESSED, '--json')
+def so_they_do_with_fragments(scene):
+    live = agrees(scene, in_fragments)
+    expect(sum(packet['reason'] == 'fragment' for packet in live) >= 4, 'no strays')
 
 
 main()
