@@ -38,7 +38,8 @@ struct worker {
     uint64_t unfinished;
     _Atomic(const struct view *) looking; /* the view that this batch is judged by; NULL between batches */
     struct judged *judged;                /* the batch; NULL if nobody wants to see it */
-    char *text;                           /* … written down; NULL likewise */
+    size_t judged_count;
+    char *text; /* … written down; NULL likewise */
     size_t text_len;
 };
 
@@ -192,20 +193,37 @@ static void answer(struct worker *worker, const struct queue_packet *from, const
         reject_tell_limit(&worker->reject, packet, &place);
 }
 
-static void judge(struct worker *worker, const struct queue_packet *from, const struct moment *moment,
-                  struct tg_packet *packet, struct tg_verdict *verdict)
+/* A packet of a batch, from when it is decoded until it is answered. */
+struct guest {
+    struct tg_packet packet;
+    struct tg_arrival arrival;
+    struct tg_verdict verdict;
+};
+
+static bool is_later(const struct tg_packet *packet)
 {
-    struct tg_arrival arrival = arrival_of(worker, from, moment);
-    *packet = packet_of(from);
-    enum tg_decoded decoded = tg_packet_decode(packet, from->checksum_unknown ? 0 : TG_DECODE_TRUST_CHECKSUM);
-    bool is_later = packet->fragment && packet->fragment_offset != 0;
-    arrival.can_hold = is_later && !has_waited(from) && held_expect(worker->all->held, packet, moment->now);
-    tg_engine_judge(worker->all->engine, worker->number, packet, decoded, &arrival, verdict);
-    if (arrival.can_hold && !verdict->hold)
-        held_forget(worker->all->held, packet);
-    if (packet->fragment && !is_later)
-        held_first(worker->all->held, packet);
-    answer(worker, from, moment, packet, verdict);
+    return packet->fragment && packet->fragment_offset != 0;
+}
+
+static struct tg_job prepare(struct worker *worker, const struct queue_packet *from, const struct moment *moment,
+                             struct guest *guest)
+{
+    guest->arrival = arrival_of(worker, from, moment);
+    guest->packet = packet_of(from);
+    enum tg_decoded decoded = tg_packet_decode(&guest->packet, from->checksum_unknown ? 0 : TG_DECODE_TRUST_CHECKSUM);
+    guest->arrival.can_hold =
+        is_later(&guest->packet) && !has_waited(from) && held_expect(worker->all->held, &guest->packet, moment->now);
+    return (struct tg_job){&guest->packet, decoded, &guest->arrival, &guest->verdict};
+}
+
+static void see_off(struct worker *worker, const struct queue_packet *from, const struct moment *moment,
+                    struct guest *guest)
+{
+    if (guest->arrival.can_hold && !guest->verdict.hold)
+        held_forget(worker->all->held, &guest->packet);
+    if (guest->packet.fragment && !is_later(&guest->packet))
+        held_first(worker->all->held, &guest->packet);
+    answer(worker, from, moment, &guest->packet, &guest->verdict);
 }
 
 /* ---- the output ---- */
@@ -219,8 +237,9 @@ static uint64_t take_numbers(struct workers *all, size_t count)
     return first;
 }
 
-static void write_down(struct worker *worker, size_t count, uint64_t time)
+static void write_down(struct worker *worker, uint64_t time)
 {
+    size_t count = worker->judged_count;
     size_t (*write_line)(char *, size_t, const struct report_packet *) =
         worker->all->output == LIVE_JSON ? report_json : report_text;
     uint64_t first = take_numbers(worker->all, count);
@@ -229,6 +248,7 @@ static void write_down(struct worker *worker, size_t count, uint64_t time)
         const struct report_packet report = {first + i, time, worker->all->policy, &judged->packet, &judged->verdict};
         worker->text_len += write_line(worker->text + worker->text_len, REPORT_ROOM, &report);
     }
+    worker->judged_count = 0;
 }
 
 /* One write a batch, so that lines of different workers do not mix. */
@@ -256,33 +276,49 @@ static bool is_second_half(const struct queue_packet *from)
     return from->hook == QUEUE_POSTROUTING && (from->mark & HOOKS_OWN) == HOOKS_HALF;
 }
 
+/* Whether the engine is to judge a packet: not one that it has judged, and none that is not routed, as devices on the
+ * two ports of a switch are in one network. */
+static bool is_to_be_judged(const struct queue_packet *from)
+{
+    return !is_second_half(from) && !from->switched;
+}
+
+static void note(struct worker *worker, const struct guest *guest, const struct moment *moment)
+{
+    const struct report_packet report = {0, moment->time, worker->all->policy, &guest->packet, &guest->verdict};
+    if (guest->verdict.log || guest->verdict.answer)
+        logger_put(worker->all->logger, &report, moment->now);
+    if (worker->judged != NULL)
+        worker->judged[worker->judged_count++] = (struct judged){guest->packet, guest->verdict};
+}
+
 static void judge_batch(struct worker *worker, const struct queue_packet *batch, size_t count)
 {
     struct moment moment = this_moment(worker);
+    struct guest guests[QUEUE_BATCH], *guest = guests;
+    struct tg_job jobs[QUEUE_BATCH];
     size_t judged = 0;
+    for (size_t i = 0; i < count; i++)
+        if (is_to_be_judged(&batch[i])) {
+            jobs[judged] = prepare(worker, &batch[i], &moment, &guests[judged]);
+            judged++;
+        }
+    tg_engine_judge_all(worker->all->engine, worker->number, jobs, judged);
     for (size_t i = 0; i < count; i++) {
-        struct tg_packet packet;
-        struct tg_verdict verdict;
         if (is_second_half(&batch[i])) {
             finish(worker, &batch[i]);
-            continue;
-        }
-        if (batch[i].switched) { /* not routed: devices on the two ports are in one network */
+        } else if (batch[i].switched) {
             queue_accept(worker->queue, &batch[i], mark_with(batch[i].mark, HOOKS_JUDGED));
-            continue;
+        } else {
+            see_off(worker, &batch[i], &moment, guest);
+            if (!guest->verdict.hold)
+                note(worker, guest, &moment);
+            guest++;
         }
-        judge(worker, &batch[i], &moment, &packet, &verdict);
-        if (verdict.hold)
-            continue;
-        const struct report_packet report = {0, moment.time, worker->all->policy, &packet, &verdict};
-        if (verdict.log || verdict.answer)
-            logger_put(worker->all->logger, &report, moment.now);
-        if (worker->judged != NULL)
-            worker->judged[judged++] = (struct judged){packet, verdict};
     }
     look_away(worker);
-    if (judged != 0)
-        write_down(worker, judged, moment.time);
+    if (worker->judged_count != 0)
+        write_down(worker, moment.time);
 }
 
 static void *work(void *context)
