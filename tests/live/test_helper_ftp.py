@@ -199,7 +199,7 @@ def a_server_behind_a_forward_serves_in_every_way(scene):
     expect(told[0] == GATE, f'the client was told of {told}')
 
 
-@scenario(BEHIND)
+@scenario(BEHIND, wire=False)
 def many_files_in_one_control_connection_that_shrinks(scene):
     many_files(scene, 'home', GATE, Server(scene, 'camera'), 40)
 

@@ -94,7 +94,8 @@ def both_ways(capture, camera, player):
     expect(len(there) > FRAMES, f'{len(there)} datagrams have come from the camera')
     expect(back, 'no report has come back from the player')
     ends = {d[2:4] for d in there}
-    expect({(b[3], b[2]) for b in back} <= ends | {(e[0] + 1, e[1] + 1) for e in ends}, f'reports have come to other ports: {back}')
+    ends |= {(e[0] + 1, e[1] + 1) for e in ends}
+    expect({(b[3], b[2]) for b in back} <= ends, f'reports have come to other ports: {back}')
 
 
 @scenario(BEHIND)
@@ -114,16 +115,34 @@ def without_the_helper_a_camera_behind_a_forward_is_not_seen(scene):
     camera.stop()
 
 
+PORTS = ('-rtsp_transport', 'udp', '-min_port', '6000', '-max_port', '6003')  # two pairs, and no other
+
+
+def client_ports(capture, sender):
+    """=> the ports of players that messages from port `sender`, or to others, name in a capture"""
+    named = {True: set(), False: set()}
+    for _, frame, _ in oracle.packets(capture.path):
+        if frame[12:14] == b'\x08\x00' and frame[23] == oracle.TCP:
+            tcp = frame[14 + (frame[14] & 15) * 4:]
+            named[struct.unpack('!H', tcp[:2])[0] == sender].update(re.findall(rb'client_port=([\d-]+)', tcp))
+    return named[True], named[False]
+
+
 @scenario(RULES)
 def players_inside_see_a_camera_outside(scene):
-    """Both listen at the same ports, which they can have only once outside."""
+    """Both listen at the same ports, which only one of them can have outside. Neither is told of others than its own."""
     Camera(scene, 'home')
-    outside = scene.capture('home', 'eth0')
-    players = [start_player(scene, host, DIRECTLY) for host in ('phone', 'camera')]
+    outside, *inside = (scene.capture(host, 'eth0') for host in ('home', 'phone', 'camera'))
+    players = [start_player(scene, host, DIRECTLY, *PORTS) for host in ('phone', 'camera')]
     got = [frames(player) for player in players]
     expect(got == [FRAMES, FRAMES], f'{got} frames came')
-    outside.stop()
+    for capture in (outside, *inside):
+        capture.stop()
     both_ways(outside, OUTSIDE, GATE)
+    for capture in inside:
+        answered, asked = client_ports(capture, 8554)
+        expect(asked == answered == {b'6000-6001', b'6002-6003'}, f'a player that said {asked} was told {answered}')
+    expect(len(client_ports(outside, 8554)[1]) == 4, 'the players do not have ports of their own outside')
 
 
 @scenario(RULES.replace(HELPER, ''))
@@ -148,7 +167,7 @@ def pictures_are_sent_to_a_server_behind_a_forward(scene):
     server.stop()
 
 
-@scenario(BEHIND.replace('allow from router', 'allow from router\nallow tcp from lan to wan'))
+@scenario(BEHIND.replace('allow from router', 'allow from router\nallow tcp from lan to wan'), wire=False)
 def what_is_interleaved_goes_in_the_control_connection(scene):
     for recorder, sender, host in (('camera', 'home', BY_FORWARD), ('home', 'phone', DIRECTLY)):
         waiting = start_player(scene, recorder, '0.0.0.0:8554', '-rtsp_flags', 'listen')

@@ -71,11 +71,13 @@ class Phone:
             f.setsampwidth(2)
             f.setframerate(8000)
             f.writeframes(b''.join(int(8000 * math.sin(i / 3)).to_bytes(2, 'little', signed=True) for i in range(8000 * 10)))
-        for name, text in (('config', CONFIG.format(address=address, tone=tone)), ('accounts', f'{account};answermode=auto\n')):
+        for name, text in (('config', CONFIG.format(address=address, tone=tone)),
+                           ('accounts', f'{account};answermode=auto\n')):
             with open(os.path.join(folder, name), 'w') as f:
                 f.write(text)
         self.process = scene.spawn(namespace, 'baresip', '-4', '-s', '-f', folder,
-                                   *itertools.chain.from_iterable(('-e', command) for command in commands), ready='baresip is ready')
+                                   *itertools.chain.from_iterable(('-e', command) for command in commands),
+                                   ready='baresip is ready')
 
     def hear(self):
         """Wait until the meter of the call shows that sound is sent and comes in."""
@@ -120,7 +122,8 @@ def a_phone_inside_calls_out(scene):
 def two_phones_inside_speak_from_one_port(scene):
     """Which only one of them has outside: the other one's messages name another."""
     calls = []
-    for inside, address, outside, number in (('phone', INSIDE, 'home', OUTSIDE), ('camera', '192.168.1.50', 'web', '198.51.100.80')):
+    for inside, address, outside, number in (('phone', INSIDE, 'home', OUTSIDE),
+                                             ('camera', '192.168.1.50', 'web', '198.51.100.80')):
         called = Phone(scene, outside, number, f'<sip:one@{number}>;regint=0')
         calls.append((Phone(scene, inside, address, f'<sip:two@{number}>;regint=0', f'/dial sip:one@{number}'), called))
     for caller, called in calls:
@@ -245,7 +248,8 @@ def a_web_page_opens_nothing(scene):
                 f'Contact: <sip:two@{INSIDE}:4242;transport=tcp>\r\nContent-Length: 0\r\n\r\n')
     for padding in (0, 1460, 5000):
         body = 'x' * padding + '\r\n' + register
-        browser = scene.spawn('phone', 'curl', '-sS', '--max-time', str(LIMIT), '--data-binary', f'@{scene.write("form.txt", body)}',
+        path = scene.write('form.txt', body)
+        browser = scene.spawn('phone', 'curl', '-sS', '--max-time', str(LIMIT), '--data-binary', f'@{path}',
                               f'http://{OUTSIDE}:5060/')
         there, _ = listening.accept()
         with there:

@@ -28,7 +28,7 @@ allow from lan to wan
 forward udp port 69 from wan to boot
 default drop
 '''
-OUTSIDE, INSIDE, GATE = '198.51.100.9', '192.168.1.50', '203.0.113.1'
+OUTSIDE, GATE = '198.51.100.9', '203.0.113.1'
 OUTSIDE6, INSIDE6 = '2001:db8:99::9', '2001:db8:1:1::50'
 SIZES = {'short': 1, 'one-block': 511, 'two-blocks': 512, 'image': 200 * 1024}
 
