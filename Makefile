@@ -7,12 +7,15 @@
 #   make install    to DESTDIR, under PREFIX
 #
 # Knobs: CC CFLAGS LDFLAGS PREFIX DESTDIR V=1, BUILD=dir, SANITIZE=address,undefined, WITH_PCAP=no (a router needs no
-# captures: no libpcap, no replay), WITH_DOCS=no (nor manual pages and completion).
+# captures: no libpcap, no replay), WITH_DOCS=no (nor manual pages and completion), SMALL=yes (as small as it gets: for
+# flash, with a libc that knows packed relocations).
 
 VERSION   := 0.1.0
+comma     := ,
 BUILD     ?= build
 PREFIX    ?= /usr/local
-CFLAGS    ?= -O2 -g
+SMALL     ?= no
+CFLAGS    ?= $(if $(filter yes,$(SMALL)),-Os,-O2) -g
 WITH_PCAP ?= yes
 WITH_DOCS ?= yes
 SANITIZE  ?=
@@ -20,8 +23,9 @@ V         ?= 0
 
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-align -Wcast-qual \
              -Wwrite-strings -Wpointer-arith -Wnull-dereference -Wvla -Wformat=2 -Wundef
-cflags    := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTIDEGATE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(WARNINGS) -MMD -MP -fno-strict-aliasing
-ldflags   := -pthread
+cflags    := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTIDEGATE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(WARNINGS) -MMD -MP -fno-strict-aliasing \
+             -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+ldflags   := -pthread -Wl,--gc-sections $(if $(filter yes,$(SMALL)),-Wl$(comma)-z$(comma)pack-relative-relocs$(comma)-z$(comma)noseparate-code)
 ifneq ($(SANITIZE),)
 cflags    += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 ldflags   += -fsanitize=$(SANITIZE)
