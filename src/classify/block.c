@@ -4,10 +4,9 @@
 
 #include "classify/build.h"
 
-/* The fields that are searched, in the order of a block. */
-static unsigned searches(bool has_sport)
+bool is_searched(const struct builder *b, unsigned field)
 {
-    return has_sport ? CLASSIFY_NUMBERS : CLASSIFY_NUMBERS - 1;
+    return b->kinds[field] == NULL && (field != CLASSIFY_SPORT || b->tree.has_sport);
 }
 
 /* Where a span splits a part of its field: at its beginning and behind its end, unless that is not inside. */
@@ -47,7 +46,9 @@ uint32_t block_takes(struct builder *b, const uint32_t *list, uint32_t count, co
         const struct span *span = &b->spans[item->spans];
         uint32_t now = most;
         for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++) {
-            for (unsigned i = 0; i < item->counts[field]; i++, span++) {
+            if (b->kinds[field] != NULL)
+                span += item->counts[field];
+            for (unsigned i = b->kinds[field] != NULL ? 0 : item->counts[field]; i > 0; i--, span++) {
                 splits[field] += splits_at_first(span, part, field) && is_new(b, field, span->from);
                 splits[field] += splits_behind_last(span, part, field) && is_new(b, field, span->to);
             }
@@ -195,6 +196,7 @@ static void fill_rows(struct builder *b, const struct plan *plan, unsigned field
                 rows[b->seen[field][span->to]] ^= (uint64_t)1 << i;
         }
     }
+    rows[0] |= (uint64_t)1 << plan->count;
     for (uint32_t i = 1; i < size; i++)
         rows[i] ^= rows[i - 1];
     for (uint32_t i = 0; i < count; i++)
@@ -211,41 +213,74 @@ static void lay_search(struct builder *b, const struct plan *plan, unsigned fiel
     fill_rows(b, plan, field, places, count, rows, size);
 }
 
-static void lay_small(const struct builder *b, const struct plan *plan, uint64_t *rows)
+/* The rows of ports by kind: as those of a search, but that all kinds have one. */
+static void lay_kinds(const struct builder *b, const struct plan *plan, unsigned field, uint64_t *rows)
 {
     const uint32_t *list = b->lists.items + plan->list;
-    for (unsigned field = CLASSIFY_NUMBERS; field < CLASSIFY_FIELDS; field++) {
-        for (uint32_t i = 0; i < plan->count; i++) {
-            const struct part *hull = &b->items[list[i]].hull;
-            for (uint32_t value = hull->first[field]; value <= hull->last[field]; value++)
-                rows[value] |= (uint64_t)1 << i;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct item *item = &b->items[list[i]];
+        const struct span *span = &b->spans[item->spans];
+        for (unsigned f = 0; f < field; f++)
+            span += item->counts[f];
+        for (unsigned n = item->counts[field]; n > 0; n--, span++) {
+            rows[span->first == 0 ? 0 : span->from + 1] ^= (uint64_t)1 << i;
+            if (span->last != classify_last((enum classify_field)field))
+                rows[span->to + 1] ^= (uint64_t)1 << i;
         }
-        rows += b->values[field - CLASSIFY_NUMBERS];
     }
+    rows[0] |= (uint64_t)1 << plan->count;
+    for (uint32_t kind = 1; kind <= b->split_counts[field]; kind++)
+        rows[kind] ^= rows[kind - 1];
+}
+
+static void lay_small(const struct builder *b, const struct plan *plan, unsigned field, uint64_t *rows)
+{
+    const uint32_t *list = b->lists.items + plan->list;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct part *hull = &b->items[list[i]].hull;
+        for (uint32_t value = hull->first[field]; value <= hull->last[field]; value++)
+            rows[value] |= (uint64_t)1 << i;
+    }
+    for (uint32_t value = 0; value < b->values[field - CLASSIFY_NUMBERS]; value++)
+        rows[value] |= (uint64_t)1 << plan->count;
+}
+
+static void lay_ids(struct builder *b, const struct plan *plan, uint32_t at)
+{
+    uint32_t *ids = b->words.items + at;
+    for (uint32_t i = 0; i < plan->count; i++)
+        ids[i] = b->boxes[b->lists.items[plan->list + i]].id;
+    ids[plan->count] = CLASSIFY_NONE;
 }
 
 static void lay_block(struct builder *b, struct plan *plan)
 {
-    uint32_t size = 1u << b->tree.bits, small = b->values[0] + b->values[1] + b->values[2];
-    unsigned fields = searches(b->tree.has_sport);
-    uint32_t at = builder_words(b, BLOCK_SEARCHES + (size_t)fields * size + plan->count);
+    uint32_t size = 1u << b->tree.bits, fields = 0, small = rows_before(b, CLASSIFY_FIELDS);
+    for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++)
+        fields += is_searched(b, field);
+    uint32_t at = builder_words(b, BLOCK_SEARCHES + (size_t)fields * size + plan->count + 1);
     uint32_t rows_at = builder_rows(b, small + (size_t)fields * size);
     if (b->failed)
         return;
-    uint32_t *block = b->words.items + at;
-    uint64_t *rows = b->rows.items + rows_at;
+    uint32_t *block = b->words.items + at, *values = block + BLOCK_SEARCHES;
+    uint64_t *rows = b->rows.items + rows_at, *next = rows + small;
     block[BLOCK_HEADER] = NODE_HEADER(0, 0, 0);
     block[BLOCK_SELF] = plan->at = at;
     block[BLOCK_ROWS] = rows_at;
     block[BLOCK_IDS] = at + BLOCK_SEARCHES + fields * size;
-    block[BLOCK_FIRST] = CLASSIFY_NONE;
-    for (unsigned field = 0; field < fields; field++)
-        lay_search(b, plan, field, block + BLOCK_SEARCHES + field * size, rows + small + (size_t)field * size);
-    lay_small(b, plan, rows);
-    for (uint32_t i = 0; i < plan->count; i++)
-        b->words.items[block[BLOCK_IDS] + i] = b->boxes[b->lists.items[plan->list + i]].id;
-    if (plan->count != 0)
-        block[BLOCK_FIRST] = b->words.items[block[BLOCK_IDS]];
+    lay_ids(b, plan, block[BLOCK_IDS]);
+    block[BLOCK_FIRST] = b->words.items[block[BLOCK_IDS]];
+    for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++) {
+        if (b->kinds[field] != NULL) {
+            lay_kinds(b, plan, field, rows + rows_before(b, field));
+        } else if (is_searched(b, field)) {
+            lay_search(b, plan, field, values, next);
+            values += size;
+            next += size;
+        }
+    }
+    for (unsigned field = CLASSIFY_NUMBERS; field < CLASSIFY_FIELDS; field++)
+        lay_small(b, plan, field, rows + rows_before(b, field));
     b->work += plan->count;
 }
 

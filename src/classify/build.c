@@ -50,7 +50,8 @@ uint32_t builder_rows(struct builder *b, size_t count)
 
 /* Making ready. */
 
-struct part whole_space(const struct builder *b)
+/* All of the space. */
+static struct part whole_space(const struct builder *b)
 {
     struct part part = {.first = {0}};
     for (unsigned field = 0; field < CLASSIFY_FIELDS; field++)
@@ -127,8 +128,46 @@ static void take_item(struct builder *b, uint32_t number, uint32_t *span_count)
     }
 }
 
+/* => the number of the page that all of the last one is like, or of that */
+static uint8_t share_page(uint8_t *kinds, unsigned *pages)
+{
+    uint8_t *last = kinds + PAGE + *pages * (size_t)PAGE;
+    for (unsigned i = 0; i < *pages; i++)
+        if (memcmp(kinds + PAGE + i * (size_t)PAGE, last, PAGE) == 0)
+            return (uint8_t)i;
+    return (uint8_t)(*pages)++;
+}
+
+/* Kinds of ports, if they are few and take no more than so many bytes.
+ * => false if memory does not suffice */
+static bool make_kinds(struct builder *b, unsigned field, size_t limit)
+{
+    uint32_t kind = 0, count = b->split_counts[field];
+    unsigned pages = 0;
+    if (count == 0 || count >= KINDS_MAX)
+        return true;
+    uint8_t *kinds = malloc((PAGE + 1) * (size_t)PAGE);
+    if (kinds == NULL)
+        return false;
+    for (uint32_t port = 0; port <= UINT16_MAX; port++) {
+        while (kind < count && b->splits[field][kind] <= port)
+            kind++;
+        kinds[PAGE + pages * (size_t)PAGE + port % PAGE] = (uint8_t)kind;
+        if (port % PAGE == PAGE - 1)
+            kinds[port / PAGE] = share_page(kinds, &pages);
+    }
+    size_t bytes = (pages + 1) * (size_t)PAGE;
+    if (bytes <= limit) {
+        b->kinds[field] = realloc(kinds, bytes);
+        b->kind_bytes += bytes;
+        return b->kinds[field] != NULL;
+    }
+    free(kinds);
+    return true;
+}
+
 /* => false if memory does not suffice */
-static bool make_ready(struct builder *b, size_t ranges)
+static bool make_ready(struct builder *b, size_t ranges, size_t limit)
 {
     b->items = malloc((b->count + (size_t)1) * sizeof *b->items);
     b->spans = malloc((ranges + 1) * sizeof *b->spans);
@@ -138,6 +177,9 @@ static bool make_ready(struct builder *b, size_t ranges)
         return false;
     for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++)
         if (!split(b, field))
+            return false;
+    for (unsigned field = CLASSIFY_DPORT; field <= CLASSIFY_SPORT; field++)
+        if (!make_kinds(b, field, limit / 4))
             return false;
     uint32_t span_count = 0;
     for (uint32_t i = 0; i < b->count; i++)
@@ -168,7 +210,9 @@ static unsigned tree_of(const struct item *item, enum way way)
 /* Steps that a lookup in the tree at hand takes, times 16: such as were counted. */
 static uint64_t expected(const struct builder *b)
 {
-    uint64_t searches = (3u + b->tree.has_sport) * b->tree.bits * 4u, blocks = 16;
+    uint64_t searches = 0, blocks = 16;
+    for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++)
+        searches += is_searched(b, field) ? b->tree.bits * 4u : 0;
     if (b->outlook.boxes != 0)
         blocks = b->outlook.blocks * 16 / b->outlook.boxes;
     /* A second block costs more than the first: whether there is one is not foreseen by the processor. */
@@ -216,9 +260,10 @@ struct attempt {
     uint64_t expected;
 };
 
-static size_t attempt_bytes(const struct attempt *a)
+static size_t attempt_bytes(const struct builder *b, const struct attempt *a)
 {
-    return sizeof(struct classifier) + a->word_count * sizeof *a->words + a->row_count * sizeof *a->rows;
+    return sizeof(struct classifier) + b->kind_bytes + a->word_count * sizeof *a->words +
+           a->row_count * sizeof *a->rows;
 }
 
 static void attempt_end(struct attempt *a)
@@ -279,7 +324,7 @@ static bool choose(struct builder *b, size_t limit, struct attempt *best)
                 attempt_end(&next);
                 return false;
             }
-            bool is_small = attempt_bytes(&next) <= limit || times == 0;
+            bool is_small = attempt_bytes(b, &next) <= limit || times == 0;
             if (is_small && (best->words == NULL || next.expected < best->expected)) {
                 attempt_end(best);
                 *best = next;
@@ -301,22 +346,28 @@ static void builder_end(struct builder *b)
     for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++) {
         free(b->splits[field]);
         free(b->seen[field]);
+        free(b->kinds[field]);
     }
 }
 
-static void finish(const struct builder *b, struct attempt *a, struct classifier *c)
+static void finish(struct builder *b, struct attempt *a, struct classifier *c)
 {
     uint32_t *words = realloc(a->words, a->word_count * sizeof *words); /* what was room to grow is given back */
     uint64_t *rows = realloc(a->rows, a->row_count * sizeof *rows);
     c->words = words != NULL ? words : a->words;
     c->rows = rows != NULL ? rows : a->rows;
-    c->in = b->values[0];
-    c->out = c->in + b->values[1];
-    c->small = c->out + b->values[2];
+    c->in = rows_before(b, CLASSIFY_IN);
+    c->out = rows_before(b, CLASSIFY_OUT);
+    c->dport = rows_before(b, CLASSIFY_DPORT);
+    c->sport = rows_before(b, CLASSIFY_SPORT);
+    c->small = rows_before(b, CLASSIFY_FIELDS);
+    c->dports = b->kinds[CLASSIFY_DPORT];
+    c->sports = b->kinds[CLASSIFY_SPORT];
+    b->kinds[CLASSIFY_DPORT] = b->kinds[CLASSIFY_SPORT] = NULL;
     c->has_zones = b->values[1] > 1 || b->values[2] > 1;
     c->tree_count = a->tree_count;
-    memcpy(c->trees, a->trees, sizeof c->trees);
-    c->shape = (struct classify_shape){.bytes = attempt_bytes(a),
+    memcpy(c->trees, a->trees, a->tree_count * sizeof *a->trees);
+    c->shape = (struct classify_shape){.bytes = attempt_bytes(b, a),
                                        .trees = a->tree_count,
                                        .nodes = a->nodes,
                                        .blocks = a->blocks,
@@ -324,10 +375,22 @@ static void finish(const struct builder *b, struct attempt *a, struct classifier
                                        .work = b->work};
 }
 
+/* => one that holds nothing, or NULL */
+static struct classifier *empty_classifier(void)
+{
+    struct classifier *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    for (unsigned i = 0; i <= CLASSIFY_TREES; i++)
+        c->trees[i].first = CLASSIFY_NONE;
+    c->shape.bytes = sizeof *c;
+    return c;
+}
+
 struct classifier *classifier_new(const struct classify_box *boxes, uint32_t count,
                                   const uint16_t values[static CLASSIFY_SMALL])
 {
-    struct classifier *c = calloc(1, sizeof *c);
+    struct classifier *c = empty_classifier();
     struct builder b = {.boxes = boxes, .count = count, .copying = 96};
     struct attempt best = {0};
     size_t ranges = 0;
@@ -336,9 +399,7 @@ struct classifier *classifier_new(const struct classify_box *boxes, uint32_t cou
         for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++)
             ranges += boxes[i].counts[field];
     size_t limit = CLASSIFY_BYTES(ranges, values[0] + values[1] + values[2]);
-    if (c != NULL)
-        c->shape.bytes = sizeof *c;
-    bool is_good = c != NULL && (count == 0 || (make_ready(&b, ranges) && choose(&b, limit, &best)));
+    bool is_good = c != NULL && (count == 0 || (make_ready(&b, ranges, limit) && choose(&b, limit, &best)));
     if (is_good && count != 0)
         finish(&b, &best, c);
     builder_end(&b);
@@ -354,5 +415,7 @@ void classifier_free(struct classifier *classifier)
         return;
     free(classifier->words);
     free(classifier->rows);
+    free(classifier->dports);
+    free(classifier->sports);
     free(classifier);
 }

@@ -61,6 +61,8 @@ struct builder {
     uint32_t split_counts[CLASSIFY_NUMBERS];
     uint32_t *seen[CLASSIFY_NUMBERS];
     uint32_t epoch;
+    uint8_t *kinds[CLASSIFY_NUMBERS]; /* of ports; or NULL */
+    size_t kind_bytes;
     uint32_t *begins, *ends; /* for cut.c: by part */
 
     /* What is being built. */
@@ -77,11 +79,27 @@ struct builder {
     bool failed; /* for want of memory; checked at the end */
 };
 
+/* How many rows of a block fields have that are not searched, up to one of these: from the small ones to ports. */
+static inline uint32_t rows_before(const struct builder *b, unsigned field)
+{
+    uint32_t rows = 0;
+    for (unsigned f = CLASSIFY_NUMBERS; f < CLASSIFY_FIELDS && f != field; f++)
+        rows += b->values[f - CLASSIFY_NUMBERS];
+    if (field >= CLASSIFY_NUMBERS && field < CLASSIFY_FIELDS)
+        return rows;
+    for (unsigned f = CLASSIFY_DPORT; f < CLASSIFY_NUMBERS && f != field; f++)
+        rows += b->kinds[f] != NULL ? b->split_counts[f] + 1 : 0;
+    return rows;
+}
+
 #define CHILD_IS_PLAN 0x80000000u
 
 /* => the place of `count` new zeroed words or rows, or 0 where memory does not suffice */
 uint32_t builder_words(struct builder *b, size_t count);
 uint32_t builder_rows(struct builder *b, size_t count);
+
+/* block.c: whether a field of numbers is searched in the blocks of the tree at hand. */
+bool is_searched(const struct builder *b, unsigned field);
 
 /* block.c: how many boxes of a list, from its beginning, one block in a part takes; `*bits` what its searches need
  * then, and whether they differ in CLASSIFY_SPORT. */
@@ -106,8 +124,5 @@ uint32_t plan_tree(struct builder *b, const uint32_t *list, uint32_t count, cons
                    unsigned depth);
 
 enum { DEPTH_MAX = 3, LEAF_LEAST = 16 };
-
-/* All of the space. */
-struct part whole_space(const struct builder *b);
 
 #endif

@@ -6,17 +6,20 @@
  *
  * How: by trees of cuts over blocks of bits.
  *
- *   tree    A node looks at a few bits of one field and goes to one of its children, each with the boxes that reach
- * into its part of the space. All paths of a tree have the same length, so that no branch waits for the data. block At
- * a leaf, up to 64 boxes, one bit each. For each field a search among the values where something begins or ends (64 at
- * most) leads to a row of bits: the boxes that this value does not exclude. The rows of all fields and-ed, the lowest
- * bit is the first box. More boxes than a block takes follow in further blocks, in order. trees   Boxes that are narrow
- * in the one address and any in the other would be copied into every part that a cut by the other makes. Where that
- * costs too much, they stand in trees of their own, and the lowest of the answers counts; a tree whose first box comes
- * behind what has been found already is not searched.
+ * - A node of a tree looks at a few bits of one field and leads to a child, with the boxes that reach into its part
+ *   of the space. All ways down a tree take the same number of steps, so that no branch waits for the data.
+ *
+ * - A block, at a leaf, is of up to 63 boxes, one bit each. For each field the value of the point leads to a row of
+ *   bits: the boxes that it does not exclude. The rows of all fields and-ed, the lowest bit is the first box. Protocol
+ *   and zones, and mostly ports, have a row for each value that any box tells apart; addresses are searched for among
+ *   those where a box of the block begins or ends (63 at most). More boxes than a block takes follow in further ones.
+ *
+ * - Boxes that are narrow in the one address and any in the other would be copied into every part that a cut by the
+ *   other makes. Where that costs too much, they stand in trees of their own, and the lowest of the answers counts; a
+ *   tree whose first box comes behind what has been found already is not searched.
  *
  * Memory is bounded by the number of boxes and ranges, whatever they are (CLASSIFY_BYTES): cuts that would copy too
- * much are not made. At worst that leaves one chain of blocks, which is searched 64 boxes at a time. Building takes
+ * much are not made. At worst that leaves one chain of blocks, which is searched 63 boxes at a time. Building takes
  * time in proportion to memory. The same boxes always give the same classifier.
  *
  * Life: classifier_new(); read-only from then on, by any number of threads; classifier_free(). A lookup allocates

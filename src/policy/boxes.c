@@ -27,6 +27,8 @@ struct boxes {
     uint16_t values[CLASSIFY_SMALL];
 };
 
+enum { DECIDES = 1 }; /* of an id; the rest is the number of the rule */
+
 /* Values of CLASSIFY_PROTO: protocols with ports stand together, so that `any` of them is a range. */
 enum { PROTO_OTHER, PROTO_WITH_PORTS };
 
@@ -279,7 +281,7 @@ static bool add_box(struct making *m, uint32_t number)
         box->counts[field] = (uint8_t)(m->range_count - before);
         box->is_final &= what == SAID;
     }
-    box->id = number << 1 | box->is_final;
+    box->id = number << 1 | (box->is_final ? DECIDES : 0);
     m->count++;
     return true;
 }
@@ -395,19 +397,57 @@ size_t boxes_size(const struct boxes *boxes)
            (boxes->forward_count + (size_t)2 + boxes->forward_at[boxes->forward_count]) * sizeof *boxes->forward_rules;
 }
 
-const struct classifier *boxes_point(const struct boxes *boxes, const struct policy_key *key,
-                                     uint32_t point[static CLASSIFY_FIELDS])
+static void rank_addresses(const struct boxes *boxes, const struct tg_tuple *t, uint32_t point[static CLASSIFY_FIELDS])
+{
+    point[CLASSIFY_SRC] = rank_first(&boxes->src, t->src);
+    point[CLASSIFY_DST] = rank_first(&boxes->dst, t->dst);
+}
+
+/* The point that a packet is.
+ * => where it is to be looked up */
+static inline const struct classifier *point_of(const struct boxes *boxes, const struct policy_key *key,
+                                                uint32_t point[static CLASSIFY_FIELDS])
 {
     const struct tg_tuple *t = key->tuple;
-    bool is_v4 = t->family == TG_IPV4, has_ports = boxes->protos[t->proto].has_ports;
-    point[CLASSIFY_SRC] = is_v4 ? (uint32_t)t->src.lo : rank_first(&boxes->src, t->src);
-    point[CLASSIFY_DST] = is_v4 ? (uint32_t)t->dst.lo : rank_first(&boxes->dst, t->dst);
-    point[CLASSIFY_DPORT] = has_ports ? t->dport : (uint32_t)key->type << 8 | key->code;
-    point[CLASSIFY_SPORT] = has_ports ? t->sport : 0;
+    const struct classifier *classifier = boxes->v4;
+    point[CLASSIFY_SRC] = (uint32_t)t->src.lo;
+    point[CLASSIFY_DST] = (uint32_t)t->dst.lo;
+    point[CLASSIFY_DPORT] = t->dport;
+    point[CLASSIFY_SPORT] = t->sport;
     point[CLASSIFY_PROTO] = boxes->protos[t->proto].value;
     point[CLASSIFY_IN] = boxes->in[key->zone_in];
     point[CLASSIFY_OUT] = boxes->out[key->zone_out];
-    return is_v4 ? boxes->v4 : boxes->v6;
+    if (t->family != TG_IPV4) {
+        rank_addresses(boxes, t, point);
+        classifier = boxes->v6;
+    }
+    if (!boxes->protos[t->proto].has_ports) {
+        point[CLASSIFY_DPORT] = (uint32_t)key->type << 8 | key->code;
+        point[CLASSIFY_SPORT] = 0;
+    }
+    return classifier;
+}
+
+const struct policy_rule *boxes_match(const struct tg_policy *policy, const struct policy_key *key)
+{
+    uint32_t point[CLASSIFY_FIELDS];
+    const struct classifier *classifier = point_of(policy->boxes, key, point);
+    uint32_t id = classifier_first(classifier, point);
+    if (id == CLASSIFY_NONE)
+        return NULL;
+    return id & DECIDES ? &policy->rules.items[id >> 1] : match_compared(policy, key, NULL, NULL, NULL);
+}
+
+void boxes_walk(const struct boxes *boxes, const struct policy_key *key, struct boxes_walk *walk)
+{
+    const struct classifier *classifier = point_of(boxes, key, walk->point);
+    classifier_walk(classifier, walk->point, &walk->walk);
+}
+
+uint32_t boxes_next(struct boxes_walk *walk)
+{
+    uint32_t id = classify_next(&walk->walk);
+    return id == CLASSIFY_NONE ? POLICY_NONE : id >> 1;
 }
 
 const uint32_t *boxes_of_forward(const struct boxes *boxes, uint32_t forward, size_t *count)

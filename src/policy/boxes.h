@@ -18,26 +18,24 @@
 
 struct boxes;
 
-/* What a lookup gives, but for CLASSIFY_NONE. */
-static inline uint32_t box_rule(uint32_t id)
-{
-    return id >> 1;
-}
-
-static inline bool box_decides(uint32_t id)
-{
-    return (id & 1) != 0;
-}
-
 /* => NULL if memory does not suffice */
 struct boxes *boxes_new(const struct tg_policy *policy);
 void boxes_free(struct boxes *boxes);
 size_t boxes_size(const struct boxes *boxes);
 
-/* The point that a packet is.
- * => where it is to be looked up */
-const struct classifier *boxes_point(const struct boxes *boxes, const struct policy_key *key,
-                                     uint32_t point[static CLASSIFY_FIELDS]);
+/* policy_match() of a sealed policy, for a packet that no forward has taken. */
+const struct policy_rule *boxes_match(const struct tg_policy *policy, const struct policy_key *key);
+
+/* The rules whose boxes a packet lies in, one after the other; behind one that is all of its box, and so decides, some
+ * may be left out. */
+struct boxes_walk {
+    struct classify_walk walk;
+    uint32_t point[CLASSIFY_FIELDS];
+};
+
+void boxes_walk(const struct boxes *boxes, const struct policy_key *key, struct boxes_walk *walk);
+/* => the number of the next, or POLICY_NONE */
+uint32_t boxes_next(struct boxes_walk *walk);
 
 /* => the rules of a forward, by number and ascending, and how many (one, but for those of a map, which have none) */
 const uint32_t *boxes_of_forward(const struct boxes *boxes, uint32_t forward, size_t *count);

@@ -72,4 +72,9 @@ struct tg_policy {
     enum tg_action fallback;
 };
 
+/* match.c: policy_match() where rules must be compared. It stands apart so that finding one that need not be stays
+ * short. */
+const struct policy_rule *match_compared(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
+                                         void *context, const struct tg_verdict *verdict);
+
 #endif

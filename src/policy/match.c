@@ -163,47 +163,40 @@ static const struct policy_rule *match_in_order(const struct tg_policy *policy, 
 }
 
 /* The first rule that fits, of those whose box the packet lies in and those of the forward that has taken it. */
-static const struct policy_rule *match_candidates(const struct tg_policy *policy, const struct policy_key *key,
-                                                  const struct classifier *classifier,
-                                                  const uint32_t point[static CLASSIFY_FIELDS])
+static const struct policy_rule *match_candidates(const struct tg_policy *policy, const struct policy_key *key)
 {
     size_t count;
     const uint32_t *of_forward = boxes_of_forward(policy->boxes, key->forward, &count);
-    struct classify_walk walk;
-    classifier_walk(classifier, point, &walk);
-    for (uint32_t id = classify_next(&walk);;) {
-        uint32_t number = CLASSIFY_NONE;
-        if (count > 0 && (id == CLASSIFY_NONE || *of_forward < box_rule(id))) {
+    struct boxes_walk walk;
+    boxes_walk(policy->boxes, key, &walk);
+    uint32_t next = boxes_next(&walk);
+    while (next != POLICY_NONE || count > 0) {
+        uint32_t number = next;
+        if (count > 0 && *of_forward < next) {
             number = *of_forward++;
             count--;
-        } else if (id != CLASSIFY_NONE) {
-            number = box_rule(id);
-            if (box_decides(id))
-                return &policy->rules.items[number];
-            id = classify_next(&walk);
+        } else {
+            next = boxes_next(&walk);
         }
-        if (number == CLASSIFY_NONE)
-            return NULL;
         if (rule_misses(policy, &policy->rules.items[number], key) == NULL)
             return &policy->rules.items[number];
     }
+    return NULL;
+}
+
+const struct policy_rule *match_compared(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
+                                         void *context, const struct tg_verdict *verdict)
+{
+    bool in_order = step != NULL || policy->boxes == NULL;
+    return in_order ? match_in_order(policy, key, step, context, verdict) : match_candidates(policy, key);
 }
 
 const struct policy_rule *policy_match(const struct tg_policy *policy, const struct policy_key *key, tg_step_fn *step,
                                        void *context, const struct tg_verdict *verdict)
 {
-    uint32_t point[CLASSIFY_FIELDS];
-    if (step != NULL || policy->boxes == NULL)
-        return match_in_order(policy, key, step, context, verdict);
-    const struct classifier *classifier = boxes_point(policy->boxes, key, point);
-    if (key->forward == POLICY_NONE) {
-        uint32_t id = classifier_first(classifier, point);
-        if (id == CLASSIFY_NONE)
-            return NULL;
-        if (box_decides(id))
-            return &policy->rules.items[box_rule(id)];
-    }
-    return match_candidates(policy, key, classifier, point);
+    if (step == NULL && key->forward == POLICY_NONE && policy->boxes != NULL)
+        return boxes_match(policy, key);
+    return match_compared(policy, key, step, context, verdict);
 }
 
 const struct policy_rule *policy_rule(const struct tg_policy *policy, size_t i)

@@ -16,6 +16,7 @@ PASSES = 11  # over a trace, of which the median counts
 SETS = ('router_16', 'router_128', 'router_1024', 'acl_1k', 'fw_1k', 'ipc_1k', 'acl_10k', 'fw_10k', 'ipc_10k')
 ENGINES = {'linear': 'one after the other', 'linear_avx2': 'the same, AVX2', 'bv': 'bit vectors, plain', 'rte_acl_scalar_b1': 'rte_acl',
            'rte_acl_avx2_b32': 'rte_acl, AVX2, 32 at a time', 'tidegate': 'tidegate'}
+BUILT = ('bv', 'rte_acl_scalar_b1', 'tidegate')  # have something to build
 # Where the targets were measured: rte_acl one at a time; and to reach: nanoseconds, MB, milliseconds to build.
 TARGETS = {'router_128': (52, 10, 0.3, 1), 'fw_1k': (68, 25, 0.5, 5), 'acl_10k': (132, 50, 8, 100), 'fw_10k': (338, 30, 8, 100),
            'ipc_10k': (157, 60, 8, 100)}
@@ -81,12 +82,15 @@ def measure(bench):
 
 
 def show(bench, figures):
-    rows = [['ns a lookup / MB / ms to build', *SETS]]
-    for engine, words in ENGINES.items():
-        cells = [figures.get((engine, name)) for name in SETS]
-        if any(cells):
-            rows.append([words, *(f'{f.time():.1f} / {f.megabytes:.2f} / {f.built():.1f}' if f else '-' for f in cells)])
-    bench.table(rows)
+    there = [engine for engine in ENGINES if any((engine, name) in figures for name in SETS)]
+    built = [engine for engine in there if engine in BUILT]
+    for what, cell, engines in (('ns a lookup', lambda f: f'{f.time():.1f}', there), ('MB', lambda f: f'{f.megabytes:.2f}', built),
+                                ('ms to build', lambda f: f'{f.built():.1f}', built)):
+        rows = [[what, *(ENGINES[engine] for engine in engines)]]
+        for name in SETS:
+            cells = [figures.get((engine, name)) for engine in engines]
+            rows.append([name, *(cell(f) if f else '-' for f in cells)])
+        bench.table(rows)
     if not any(engine == 'rte_acl_scalar_b1' for engine, _ in figures):
         bench.say('rte_acl was not measured: libdpdk-dev is not installed (`tools/setup bench`).')
         bench.say()

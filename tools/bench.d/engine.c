@@ -195,15 +195,20 @@ static void add(struct batch *b, struct flow *flow, bool is_reply, uint8_t flags
 /* => nanoseconds; all must have been accepted */
 static uint64_t judge(struct tg_engine *engine, unsigned worker, struct batch *b)
 {
+    struct tg_packet packets[BATCH];
+    struct tg_verdict verdicts[BATCH];
+    struct tg_job jobs[BATCH];
     uint32_t refused = 0;
     uint64_t start = now_ns();
     for (uint32_t i = 0; i < b->count; i++) {
-        struct tg_packet packet = {.data = b->bytes[i], .len = b->len[i], .wire_len = b->len[i]};
-        struct tg_verdict verdict;
-        enum tg_decoded decoded = tg_packet_decode(&packet, TG_DECODE_TRUST_CHECKSUM);
-        tg_engine_judge(engine, worker, &packet, decoded, &b->arrival[i], &verdict);
-        refused += verdict.action != TG_ACCEPT;
+        packets[i].data = b->bytes[i];
+        packets[i].len = packets[i].wire_len = packets[i].room = b->len[i];
+        jobs[i] = (struct tg_job){&packets[i], tg_packet_decode(&packets[i], TG_DECODE_TRUST_CHECKSUM), &b->arrival[i],
+                                  &verdicts[i]};
     }
+    tg_engine_judge_all(engine, worker, jobs, b->count);
+    for (uint32_t i = 0; i < b->count; i++)
+        refused += verdicts[i].action != TG_ACCEPT;
     uint64_t took = now_ns() - start;
     if (refused != 0) {
         fprintf(stderr, "engine: %u of %u packets were refused\n", refused, b->count);
