@@ -3,7 +3,7 @@
 #   make            build/tidegate
 #   make demo       install what is missing, build, and watch a camera behind a forward at work, in namespaces
 #   make test       install what is missing, then every test; TEST="unit rules" runs some (tests/run --help)
-#   make bench      measure; writes nothing but what it prints; bench-classify a part of it (tools/bench --help)
+#   make bench      measure beside peers, and write bench.md; make bench-PART one part of it (tools/bench --help)
 #   make install    to DESTDIR, under PREFIX
 #
 # Knobs: CC CFLAGS LDFLAGS PREFIX DESTDIR V=1, BUILD=dir, SANITIZE=address,undefined, WITH_PCAP=no (a router needs no
@@ -77,8 +77,10 @@ test: setup
 	@tests/run $(TEST)
 
 bench: setup
+	@tools/setup bench
 	@$(MAKE) --no-print-directory all
-	@tools/bench $(BUILD)/tidegate
+	@tools/bench --write bench.md $(BUILD)/tidegate
+	@cp $(BUILD)/bench/growth.svg tools/bench.d/
 
 # One part of it, with the peers that it can be measured beside.
 bench-%: setup
