@@ -322,6 +322,14 @@ void assist_pass(struct passage *p, const struct conn *conn, enum conn_direction
                      !p->packet->fragment;
 }
 
+void assist_restore(struct passage *p, const struct conn *conn, enum conn_direction direction)
+{
+    if (conn->proto != TG_PROTO_TCP || (conn->flags & CONN_ANNOUNCED))
+        return;
+    const struct assisted *a = assisted_of(p, conn);
+    sequence_restore_quote(p->packet, &a->side[direction].shift, &a->side[!direction].shift);
+}
+
 /* ---- what it has announced ---- */
 
 /* Whether the control connection of an entry lives: what it has announced comes no later. The table is held. */

@@ -80,6 +80,8 @@ static void translate_error(struct passage *p, const struct conn *conn, enum con
         source = p->packet->outer.tuple.src;
     }
     rewrite_error(p->packet, source, to->dst, &quote);
+    if (conn->assisted != CONN_NONE)
+        assist_restore(p, conn, !direction);
 }
 
 /* A redirect is for a host of its sender's own network (RFC 1122 3.2.2.2): none is to be passed on. */

@@ -253,6 +253,10 @@ bool assist_hear(struct passage *p, const struct conn *conn, enum conn_direction
 /* assist.c: the same when it passes; `counts`: as TCP_PASS. Its bytes are put right. */
 void assist_pass(struct passage *p, const struct conn *conn, enum conn_direction direction, bool counts);
 
+/* assist.c: an ICMP error that quotes a packet of such a connection, which went in `direction`: its numbers are put as
+ * its sender counts. The caller holds it. */
+void assist_restore(struct passage *p, const struct conn *conn, enum conn_direction direction);
+
 /* assist.c: read a packet for which is_read or is_repeated has been set, and that passes; nothing is held. */
 void assist_read(struct passage *p);
 

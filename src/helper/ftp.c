@@ -10,7 +10,7 @@
 #include "helper/inside.h"
 #include "tidegate/packet.h"
 
-enum { TELNET = 0xf0 }; /* its commands, and what leads them in (RFC 854) */
+enum { TELNET = 0xf0, /* its commands, and what leads them in (RFC 854) */ LONGEST_COMMAND = 12 };
 
 static bool is_letter(uint8_t c)
 {
@@ -101,18 +101,20 @@ static void read_extended_passive(struct reader r, struct helper_message *messag
         add(message, &item);
 }
 
-/* Three or four letters, and arguments behind a blank (RFC 959 5.3), perhaps behind what telnet sends to interrupt; or
- * nothing. A line of HTTP ("Host: …"), or of anything enciphered, is none. */
+/* A word, and arguments behind a blank (RFC 959 5.3; of three or four letters there, since then XSHA256 and the like),
+ * perhaps behind what telnet sends to interrupt; or nothing. A line of HTTP ("Host: …"), or of anything enciphered, is
+ * none. */
 static bool is_command(struct reader line)
 {
-    uint32_t letters = 0;
     while (line.at < line.end && line.bytes[line.at] >= TELNET)
         line.at++;
     if (line.at == line.end)
         return true;
-    for (; line.at < line.end && is_letter(line.bytes[line.at]); line.at++)
-        letters++;
-    return letters >= 3 && letters <= 4 && (line.at == line.end || line.bytes[line.at] == ' ');
+    uint32_t first = line.at;
+    while (line.at < line.end && (is_letter(line.bytes[line.at]) || (line.at > first && read_is_digit(&line))))
+        line.at++;
+    uint32_t len = line.at - first;
+    return len >= 3 && len <= LONGEST_COMMAND && (line.at == line.end || line.bytes[line.at] == ' ');
 }
 
 void ftp_read(bool is_reply, const uint8_t *bytes, uint32_t len, struct helper_message *message)

@@ -195,3 +195,39 @@ bool sequence_rewrite(struct tg_packet *packet, const struct sequence_shift *sen
         changed |= put32(tcp, TCP_ACK, sequence_back(heard, wire_get32(tcp + TCP_ACK)));
     return rewrite_sack(tcp, header < room ? header : room, heard) || changed;
 }
+
+/* ---- quotes ---- */
+
+/* What sums were, and are, over what has been changed. */
+struct correction {
+    uint16_t before, after;
+};
+
+static void restore32(uint8_t *field, uint32_t value, struct correction *c)
+{
+    uint32_t was = wire_get32(field);
+    c->before = checksum_add(c->before, checksum_add((uint16_t)(was >> 16), (uint16_t)was));
+    c->after = checksum_add(c->after, checksum_add((uint16_t)(value >> 16), (uint16_t)value));
+    wire_put32(field, value);
+}
+
+void sequence_restore_quote(struct tg_packet *error, const struct sequence_shift *sent,
+                            const struct sequence_shift *heard)
+{
+    const struct tg_layout *quote = &error->quote;
+    uint8_t *tcp = error->data + quote->transport, *icmp = error->data + error->outer.transport;
+    uint32_t end = quote->end < error->len ? quote->end : error->len;
+    uint32_t room = end > quote->transport ? end - quote->transport : 0;
+    struct correction c = {0, 0};
+    if (quote->tuple.family != TG_IPV4 || room < TCP_SEQ + 4)
+        return;
+    restore32(tcp + TCP_SEQ, sequence_back(sent, wire_get32(tcp + TCP_SEQ)), &c);
+    if (room > TCP_FLAGS && (tcp[TCP_FLAGS] & TG_TCP_ACK))
+        restore32(tcp + TCP_ACK, sequence_there(heard, wire_get32(tcp + TCP_ACK)), &c);
+    if (room >= TCP_CHECKSUM + 2) {
+        uint16_t was = wire_get16(tcp + TCP_CHECKSUM), is = checksum_update(was, c.before, c.after);
+        wire_put16(tcp + TCP_CHECKSUM, is);
+        c = (struct correction){checksum_add(c.before, was), checksum_add(c.after, is)};
+    }
+    wire_put16(icmp + ICMP_CHECKSUM, checksum_update(wire_get16(icmp + ICMP_CHECKSUM), c.before, c.after));
+}

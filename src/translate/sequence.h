@@ -60,4 +60,9 @@ uint32_t sequence_back(const struct sequence_shift *shift, uint32_t number);
  * => true if bytes were changed */
 bool sequence_rewrite(struct tg_packet *packet, const struct sequence_shift *sent, const struct sequence_shift *heard);
 
+/* Undo that in the segment that an ICMP error over IPv4 quotes, as far as it does: its sender looks whether it can be
+ * about something that he has sent (RFC 5927 4.1). Its checksum follows, and that of the error. */
+void sequence_restore_quote(struct tg_packet *error, const struct sequence_shift *sent,
+                            const struct sequence_shift *heard);
+
 #endif

@@ -221,16 +221,22 @@ TEST(one_announcement_is_for_one_connection)
 /* What is expected begins as connections do: not by a scan, nor unseen. */
 TEST(what_is_expected_begins_with_a_syn)
 {
-    struct tg_policy *policy = helped_home();
-    struct house h = open_house(policy, 64, 1);
-    struct talk t = ftp_out(&h);
-    SAY(&t, CLIENT, "PORT 192,168,1,20,31,64\r\n", "PORT 203,0,113,1,31,64\r\n");
-    EXPECT(&h, WAN, tcp("198.51.100.9:20 > 203.0.113.1:8000", ACK, 1, 1, 5), "drop invalid");
-    EXPECT(&h, WAN, tcp("198.51.100.9:20 > 203.0.113.1:8000", SYN | ACK, 1, 1, 0), "drop invalid");
-    EXPECT(&h, WAN, tcp("198.51.100.9:20 > 203.0.113.1:8000", RST, 1, 1, 0), "drop invalid");
-    EXPECT_CLOSED(&h, WAN, udp("198.51.100.9:20 > 203.0.113.1:8000", 5));
-    EXPECT(&h, WAN, syn("198.51.100.9:20 > 203.0.113.1:8000"), "accept related -> 198.51.100.9:20 > 192.168.1.20:8000");
-    close_house(&h);
+    for (int pickup = 0; pickup < 2; pickup++) { /* nor may it be taken up in its middle: no rule fits */
+        struct tg_policy *policy = helped_home();
+        if (pickup)
+            policy_set_pickup(policy);
+        struct house h = open_house(policy, 64, 1);
+        struct talk t = ftp_out(&h);
+        SAY(&t, CLIENT, "PORT 192,168,1,20,31,64\r\n", "PORT 203,0,113,1,31,64\r\n");
+        EXPECT(&h, WAN, tcp("198.51.100.9:20 > 203.0.113.1:8000", ACK, 1, 1, 5),
+               pickup ? "drop default" : "drop invalid");
+        EXPECT(&h, WAN, tcp("198.51.100.9:20 > 203.0.113.1:8000", SYN | ACK, 1, 1, 0), "drop invalid");
+        EXPECT(&h, WAN, tcp("198.51.100.9:20 > 203.0.113.1:8000", RST, 1, 1, 0), "drop invalid");
+        EXPECT_CLOSED(&h, WAN, udp("198.51.100.9:20 > 203.0.113.1:8000", 5));
+        EXPECT(&h, WAN, syn("198.51.100.9:20 > 203.0.113.1:8000"),
+               "accept related -> 198.51.100.9:20 > 192.168.1.20:8000");
+        close_house(&h);
+    }
 }
 
 /* ---- NAT slipstreaming: a web page that makes a browser speak lines of FTP ---- */
@@ -254,7 +260,10 @@ TEST(a_browser_is_not_read)
         {"the first bytes were not seen to be FTP", {"US", "ER x\r\n", "PORT 192,168,1,20,31,64\r\n"}},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct house h = open_house(helped_home(), 64, 1);
+        struct tg_policy *policy = new_policy(true);
+        add_rule(policy, TG_ACCEPT, LAN, WAN, TG_PROTO_TCP, 21);
+        add_helper(policy, HELPER_FTP, 21);
+        struct house h = open_house(policy, 64, 1);
         struct talk t =
             begin_talk(&h, LAN, "192.168.1.20:5000 > 198.51.100.9:21", WAN, "198.51.100.9:21 > 203.0.113.1:5000");
         print_message("%s\n", rows[i].name);
@@ -262,7 +271,10 @@ TEST(a_browser_is_not_read)
         for (int s = 0; s < 4 && rows[i].segments[s] != NULL; s++)
             SAY(&t, CLIENT, rows[i].segments[s], NULL);
         EXPECT_CLOSED(&h, WAN, syn("198.51.100.9:20 > 203.0.113.1:8000"));
-        SAY(&t, SERVER, "227 (198,51,100,9,31,64)\r\n", NULL); /* nor is that read */
+        SAY(&t, CLIENT, "USER x\r\nPORT 192,168,1,20,31,64\r\n", NULL); /* it is too late to speak FTP */
+        EXPECT_CLOSED(&h, WAN, syn("198.51.100.9:20 > 203.0.113.1:8000"));
+        SAY(&t, SERVER, "227 (198,51,100,9,31,64)\r\n", NULL); /* nor can the page's server open the way out */
+        EXPECT_CLOSED(&h, LAN, syn("192.168.1.20:5001 > 198.51.100.9:8000"));
         close_house(&h);
     }
 }

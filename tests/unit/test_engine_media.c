@@ -113,6 +113,23 @@ TEST(interleaved)
     close_house(&h);
 }
 
+/* Where half of a pair is expected by another, neither half is opened. */
+TEST(half_a_pair)
+{
+    struct house h = open_with_camera();
+    struct talk t[2];
+    for (int i = 0; i < 2; i++)
+        t[i] = i ? begin_rtsp(&h, LAN, "[fd00:1::20]:5001 > [2001:db8:9::9]:554", WAN,
+                              "[2001:db8:9::9]:554 > [fd00:1::20]:5001")
+                 : begin_rtsp(&h, LAN, "[fd00:1::20]:5000 > [2001:db8:9::9]:554", WAN,
+                              "[2001:db8:9::9]:554 > [fd00:1::20]:5000");
+    SAY(&t[0], CLIENT, SETUP TRANSPORT "client_port=4589" END, NULL);
+    SAY(&t[1], CLIENT, SETUP TRANSPORT CLIENT_AT END, NULL);
+    EXPECT_CLOSED(&h, WAN, udp("[2001:db8:9::9]:6256 > [fd00:1::20]:4588", 99));
+    EXPECT(&h, WAN, udp("[2001:db8:9::9]:6257 > [fd00:1::20]:4589", 99), "accept related");
+    close_house(&h);
+}
+
 TEST(what_rtsp_does_not_open)
 {
     static const struct {
@@ -409,6 +426,7 @@ int main(void)
         cmocka_unit_test(a_camera_inside),
         cmocka_unit_test(a_pair_of_other_ports),
         cmocka_unit_test(interleaved),
+        cmocka_unit_test(half_a_pair),
         cmocka_unit_test(what_rtsp_does_not_open),
         cmocka_unit_test(a_browser_that_speaks_to_port_554),
         cmocka_unit_test(gigabytes_behind_an_announcement),

@@ -3,6 +3,8 @@
  * receiver puts together, byte by byte. */
 #include "talk.h"
 
+#include "translate/sequence.h"
+
 /* ---- by hand ---- */
 
 #define PORT_IN  "PORT 192,168,1,20,31,64\r\n" /* 25 bytes */
@@ -57,6 +59,27 @@ TEST(what_is_sent_again_is_written_as_it_was)
     close_house(&h);
 }
 
+/* No more is written anew than can be again: what is too much goes as it came, and opens nothing, until the other side
+ * has acknowledged the oldest. */
+TEST(more_than_can_be_remembered)
+{
+    struct house h = open_house(helped_home(), 64, 1);
+    struct talk t = ftp_out(&h);
+    uint32_t at = t.side[CLIENT].next, there = t.side[SERVER].heard;
+    char line[40], told[40], data[80];
+    for (unsigned i = 0; i <= SEQUENCE_CHANGES; i++) {
+        snprintf(line, sizeof line, "PORT 192,168,1,20,31,%u\r\n", 100 + i);
+        snprintf(told, sizeof told, "PORT 203,0,113,1,31,%u\r\n", 100 + i);
+        SAY(&t, CLIENT, line, i < SEQUENCE_CHANGES ? told : line);
+    }
+    snprintf(data, sizeof data, "198.51.100.9:20 > 203.0.113.1:%u", 31 * 256 + 100 + SEQUENCE_CHANGES);
+    EXPECT_CLOSED(&h, WAN, syn(data));
+    repeat(&t, at, "PORT 192,168,1,20,31,100\r\n", there, "PORT 203,0,113,1,31,100\r\n");
+    ANSWER(&t, SERVER);
+    SAY(&t, CLIENT, PORT_IN, PORT_OUT);
+    close_house(&h);
+}
+
 /* Where there is no room to write it again, it does not go out as it is. */
 TEST(never_half_and_never_as_it_was)
 {
@@ -84,6 +107,22 @@ TEST(what_has_passed_is_left)
     EXPECT_CLOSED(&h, WAN, syn("198.51.100.9:20 > 203.0.113.1:8000"));
     SAY(&t, CLIENT, PORT_IN, PORT_OUT); /* the next line is one */
     close_house(&h);
+}
+
+/* Nor when the rest comes with what has passed, at once; and not if it is what all begins with either. */
+TEST(what_has_passed_in_part_is_left)
+{
+    for (int is_first = 0; is_first < 2; is_first++) {
+        struct house h = open_house(helped_home(), 64, 1);
+        struct talk t = is_first ? begin_talk(&h, LAN, "192.168.1.20:5000 > 198.51.100.9:21", WAN,
+                                              "198.51.100.9:21 > 203.0.113.1:5000")
+                                 : ftp_out(&h);
+        uint32_t at = t.side[CLIENT].next, there = t.side[SERVER].heard;
+        SAY(&t, CLIENT, "PORT 192,1", NULL);
+        repeat(&t, at, PORT_IN, there, PORT_IN);
+        EXPECT_CLOSED(&h, WAN, syn("198.51.100.9:20 > 203.0.113.1:8000"));
+        close_house(&h);
+    }
 }
 
 /* Behind what was lost on the way here, lines are read again from the end of one on. */
@@ -153,6 +192,32 @@ TEST(what_may_grow_leaves_room)
     b = tcp_with_options("192.168.1.20:5001 > 198.51.100.9:80", SYN, 1, 0, 0, 65535, mss, 4);
     judge(&h, LAN, &b);
     assert_int_equal(get16(h.bytes.at + 42), 1460);
+    close_house(&h);
+}
+
+/* An error quotes a segment as it left: who sent it sees it as he did. */
+TEST(errors_quote_what_was_sent)
+{
+    struct house h = open_house(helped_home(), 64, 1);
+    struct talk t = ftp_out(&h);
+    SAY(&t, CLIENT, PORT_IN, PORT_OUT);
+    struct bytes sent = segment(&t, CLIENT, ACK | PSH, t.side[CLIENT].next, "NOOP\r\n");
+    SAY(&t, CLIENT, "NOOP\r\n", NULL);
+    const struct bytes left = h.bytes;
+    for (uint32_t quoted = 24; quoted <= left.len; quoted++) {
+        EXPECT(&h, WAN, icmp_error("192.0.2.254 > 203.0.113.1", 3, 4, &left, quoted),
+               "accept related -> 192.0.2.254 > 192.168.1.20");
+        uint32_t known = quoted == 37 ? 36 : quoted;                         /* half a checksum cannot be corrected */
+        assert_memory_equal(h.bytes.at + 28 + 12, sent.at + 12, known - 12); /* but for what IP has of its own */
+        assert_true(are_checksums_right(h.bytes.at, h.bytes.len));
+    }
+    /* the other way: what it acknowledges has been put as the client counts */
+    SAY(&t, SERVER, "200 fine\r\n", NULL);
+    const struct bytes came = h.bytes;
+    struct bytes answer = segment(&t, SERVER, ACK | PSH, t.side[SERVER].next - 10, "200 fine\r\n");
+    EXPECT(&h, LAN, icmp_error("192.168.1.20 > 198.51.100.9", 3, 3, &came, 48),
+           "accept related -> 203.0.113.1 > 198.51.100.9");
+    assert_memory_equal(h.bytes.at + 28 + 12, answer.at + 12, 36);
     close_house(&h);
 }
 
@@ -380,12 +445,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_sent_again_is_written_again),
         cmocka_unit_test(what_is_sent_again_is_written_as_it_was),
+        cmocka_unit_test(more_than_can_be_remembered),
         cmocka_unit_test(never_half_and_never_as_it_was),
         cmocka_unit_test(what_has_passed_is_left),
+        cmocka_unit_test(what_has_passed_in_part_is_left),
         cmocka_unit_test(behind_a_gap),
         cmocka_unit_test(the_end),
         cmocka_unit_test(resets_have_the_number_that_is_expected),
         cmocka_unit_test(what_may_grow_leaves_room),
+        cmocka_unit_test(errors_quote_what_was_sent),
         cmocka_unit_test(in_two_halves),
         cmocka_unit_test(any_loss_and_any_segments),
     };

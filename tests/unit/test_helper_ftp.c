@@ -91,7 +91,10 @@ TEST(what_a_client_announces)
         {"POST / HTTP/1.1\r\n", ""}, /* has the form of a command, but see what_begins_as_ftp */
         {"Host: example.org\r\n", "foreign"},
         {"Content-Length: 22\r\n", "foreign"},
-        {"PORTS 1\r\n", "foreign"},
+        {"XSHA256 f\r\n", ""},
+        {"PORTS 192,168,1,10,4,1\r\n", ""},
+        {"8PORT 192,168,1,10,4,1\r\n", "foreign"},
+        {"ALONGCOMMANDX\r\n", "foreign"},
         {"AB\r\n", "foreign"},
         {" PORT 192,168,1,10,4,1\r\n", "foreign"},
         {"x=PORT 192,168,1,10,4,1\r\n", "foreign"},

@@ -138,7 +138,7 @@ TEST(more_transports_than_there_is_room_for_say_nothing)
 {
     char text[2000] = SETUP "Transport: RTP/AVP;client_port=1024-1025";
     for (int i = 1; i <= HELPER_ITEMS; i++) {
-        char whole[2000];
+        char whole[2010];
         snprintf(whole, sizeof whole, "%s\r\n\r\n", text);
         struct helper_message m;
         const struct speaker from = {HELPER_RTSP, false, 5000};
