@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/boxes.h"
+#include "policy/doors.h"
 #include "policy/inside.h"
 #include "policy/ranges.h"
 
@@ -113,6 +114,7 @@ void tg_policy_free(struct tg_policy *policy)
     free(policy->knocks.items);
     free(policy->helpers.items);
     boxes_free(policy->boxes);
+    doors_free(policy->doors);
     free(policy);
 }
 
@@ -381,8 +383,10 @@ void policy_set_default(struct tg_policy *policy, enum tg_action action)
 int policy_seal(struct tg_policy *policy)
 {
     boxes_free(policy->boxes);
+    doors_free(policy->doors);
     policy->boxes = boxes_new(policy);
-    return policy->boxes != NULL ? 0 : -ENOMEM;
+    policy->doors = doors_new(policy->forwards.items, policy->forwards.count);
+    return policy->boxes != NULL && policy->doors != NULL ? 0 : -ENOMEM;
 }
 
 size_t tg_policy_size(const struct tg_policy *policy)
@@ -408,5 +412,7 @@ size_t tg_policy_size(const struct tg_policy *policy)
         size += sizeof(struct mac_set) + policy->mac_sets.items[i].count * sizeof(struct policy_mac);
     if (policy->boxes != NULL)
         size += boxes_size(policy->boxes);
+    if (policy->doors != NULL)
+        size += doors_size(policy->doors);
     return size;
 }

@@ -65,6 +65,7 @@ struct tg_policy {
     GROWING(struct policy_knock) knocks;
     GROWING(struct policy_helper) helpers;
     struct boxes *boxes; /* of the rules, once it is sealed */
+    struct doors *doors; /* of the forwards, likewise */
     struct policy_nat nat;
     uint32_t timeouts[POLICY_TIMERS];
     uint32_t connections; /* room; 0: not said */

@@ -11,6 +11,7 @@
 
 #include "connection/ports.h"
 #include "policy/boxes.h"
+#include "policy/doors.h"
 
 static bool is_in_v4(const struct address_set *set, uint32_t addr)
 {
@@ -315,12 +316,34 @@ static uint32_t find_late(const struct tg_policy *policy, const struct policy_ke
     return POLICY_NONE;
 }
 
+/* The forwards to compare: those that may be for the port, or all, where each is to be told of. */
+struct forward_walk {
+    bool all;
+    uint32_t next, count;
+    struct door_walk doors;
+};
+
+static struct forward_walk walk_forwards(const struct tg_policy *policy, uint16_t port, bool all)
+{
+    if (all || policy->doors == NULL)
+        return (struct forward_walk){.all = true, .count = (uint32_t)policy->forwards.count};
+    return (struct forward_walk){.doors = doors_walk(policy->doors, port)};
+}
+
+static uint32_t next_forward(struct forward_walk *walk)
+{
+    if (!walk->all)
+        return doors_next(&walk->doors);
+    return walk->next < walk->count ? walk->next++ : POLICY_NONE;
+}
+
 uint32_t policy_find_forward(const struct tg_policy *policy, const struct tg_network *network,
                              const struct policy_key *key, bool *hairpin, tg_step_fn *step, void *context,
                              const struct tg_verdict *verdict)
 {
     struct late_forward late[LATES] = {{POLICY_NONE, false}, {POLICY_NONE, false}};
-    for (uint32_t i = 0; i < policy->forwards.count; i++) {
+    struct forward_walk walk = walk_forwards(policy, key->tuple->dport, step != NULL);
+    for (uint32_t i; (i = next_forward(&walk)) != POLICY_NONE;) {
         const struct policy_forward *f = &policy->forwards.items[i];
         const char *why = forward_misses(policy, network, f, key, hairpin);
         if (why == NULL && f->any_proto) {
@@ -353,7 +376,8 @@ const struct policy_translation *policy_find_translation(const struct tg_policy 
 uint32_t policy_forwarded_ports(const struct tg_policy *policy, uint8_t zone, uint8_t proto, uint32_t word)
 {
     uint32_t bits = 0;
-    for (size_t i = 0; i < policy->forwards.count; i++) {
+    struct forward_walk walk = walk_forwards(policy, (uint16_t)(word * PORTS_WORD), false);
+    for (uint32_t i; (i = next_forward(&walk)) != POLICY_NONE;) {
         const struct policy_forward *f = &policy->forwards.items[i];
         if (!f->any_port && f->proto == proto && (f->zone == TG_ZONE_NONE || f->zone == zone))
             bits |= ports_within(word, f->ext.first, (uint32_t)f->ext.last + 1);
