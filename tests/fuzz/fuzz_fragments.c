@@ -1,17 +1,19 @@
 /* Any sequence of fragments through the engine, against a receiver that knows nothing but how to put them together.
  *
  * Each six bytes of the input are a step: some piece of one of a few datagrams, cut anywhere; or a whole datagram, in
- * pieces and in some order, by an honest sender; a load; time. Beside the engine stands a driver that holds what must
- * wait. Besides what engine.h demands:
+ * pieces and in some order, by an honest sender, perhaps with a flood of others' fragments in its midst; a flood; a
+ * load; time. Beside the engine stands a driver that holds what must wait. Besides what engine.h demands:
  *
  * - nothing passes before the first of its datagram has, and all goes where that went;
  * - no byte of a datagram passes twice, nor does anything behind its end, until it is whole or forgotten;
  * - what the receiver has put together is what was sent;
- * - an honest datagram passes in any order, if its first does.
+ * - an honest datagram passes in any order, if its first does, and floods push out none of a known connection.
  */
+#define FUZZ_ROOM 512 /* for as many strangers as fragments are remembered of, and more */
 #include "engine.h"
 
 enum { FLOWS = 4, IDS = 3, HELD = 8, LIFETIME = 30, PAYLOAD = 600, MOST = 8 + PAYLOAD };
+enum { STRANGERS = 1500 }; /* more of them tell nothing new, and take time */
 
 static const struct {
     const char *ends;
@@ -26,6 +28,7 @@ static const struct {
 /* What the receiver has of a datagram. */
 struct receiver {
     bool has_begun;
+    bool is_lasting; /* of a connection that was known before, and nothing of it has been refused */
     uint64_t since;
     unsigned load;
     uint8_t addresses[32];
@@ -47,6 +50,8 @@ struct model {
     struct held held[HELD]; /* the oldest first */
     unsigned held_count;
     uint32_t next_id; /* of honest senders */
+    bool has_flooded;
+    unsigned strangers;
 };
 
 static bool is_ipv4(unsigned flow)
@@ -87,7 +92,13 @@ static void check_whole(const struct model *m, unsigned flow, struct receiver *r
     MUST(transport_sum(b.at, b.at + header, TG_PROTO_UDP, MOST) == 0xffff);
 }
 
-static void receive(struct model *m, unsigned flow, unsigned id, const struct bytes *b)
+/* Whether the engine may have forgotten a datagram. */
+static bool may_be_forgotten(const struct model *m, const struct receiver *r)
+{
+    return m->now - r->since >= LIFETIME * TG_SECOND || r->load != m->f.loads || (m->has_flooded && !r->is_lasting);
+}
+
+static void receive(struct model *m, unsigned flow, unsigned id, const struct bytes *b, bool is_known)
 {
     struct receiver *r = &m->receivers[flow][id];
     uint32_t header = is_ipv4(flow) ? 20 : 48;
@@ -95,9 +106,8 @@ static void receive(struct model *m, unsigned flow, unsigned id, const struct by
     bool more = header == 20 ? b->at[6] & 0x20 : b->at[43] & 1;
     const uint8_t *addresses = b->at + (header == 20 ? 12 : 8);
     if (offset == 0) {
-        bool is_forgotten = m->now - r->since >= LIFETIME * TG_SECOND || r->load != m->f.loads;
-        MUST(!r->has_begun || is_forgotten);
-        *r = (struct receiver){.has_begun = true, .since = m->now, .load = m->f.loads};
+        MUST(!r->has_begun || may_be_forgotten(m, r));
+        *r = (struct receiver){true, is_known, m->now, m->f.loads, .end = 0};
         memcpy(r->addresses, addresses, header == 20 ? 8 : 32);
     }
     MUST(r->has_begun);
@@ -130,7 +140,9 @@ static bool show(struct model *m, unsigned flow, unsigned id, const struct bytes
                                        .can_hold = can_hold};
     judge(&m->f, b.at, b.len, b.len, &arrival, &v);
     if (v.action == TG_ACCEPT)
-        receive(m, flow, id, &b);
+        receive(m, flow, id, &b, v.reason == TG_REASON_ESTABLISHED);
+    else if (!v.hold)
+        m->receivers[flow][id].is_lasting = false;
     return v.hold;
 }
 
@@ -175,8 +187,24 @@ static void send_any(struct model *m, unsigned flow, unsigned id, uint32_t offse
     arrive(m, flow, id, offset, more && n % 5 != 0 ? (n + 7) & ~7U : n, more);
 }
 
-/* A datagram in `count` pieces, in the order of that number. */
-static void send_honestly(struct model *m, unsigned flow, uint32_t count, uint32_t order)
+/* First fragments of the datagrams of so many strangers, to where they may go or not. */
+static void flood(struct model *m, unsigned count, bool may_pass)
+{
+    for (unsigned i = 0; i < count && m->strangers < STRANGERS; i++) {
+        char ends[80];
+        struct tg_verdict v;
+        unsigned host = m->strangers++;
+        const struct tg_arrival arrival = {.now = m->now, .zone_in = WAN};
+        snprintf(ends, sizeof ends, "192.0.%u.%u:%u > 203.0.113.1:%u", host / 250, 1 + host % 250, 1024 + host,
+                 may_pass ? 5000 : 9);
+        struct bytes whole = udp(ends, 64), b = fragment_of(whole, 0, 32, true);
+        judge(&m->f, b.at, b.len, b.len, &arrival, &v);
+    }
+    m->has_flooded = true;
+}
+
+/* A datagram in `count` pieces, in the order of that number; before its last one perhaps a flood. */
+static void send_honestly(struct model *m, unsigned flow, uint32_t count, uint32_t order, bool is_flooded)
 {
     uint32_t size = MOST / count & ~7U, taken = 0;
     struct receiver *r = &m->receivers[flow][IDS];
@@ -191,9 +219,13 @@ static void send_honestly(struct model *m, unsigned flow, uint32_t count, uint32
             which++;
         taken |= 1U << which;
         bool is_last = which == count - 1;
+        if (is_flooded && i == count - 1) { /* of younger ones, enough to fill the table anew */
+            m->now += TG_SECOND;
+            flood(m, 400, which % 2);
+        }
         arrive(m, flow, IDS, which * size, is_last ? MOST - which * size : size, !is_last);
     }
-    MUST(!r->has_begun); /* whole; or nothing has passed */
+    MUST(!r->has_begun || (m->has_flooded && !r->is_lasting)); /* whole; or nothing has passed */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -208,8 +240,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         m.now += (uint64_t)data[5] * data[5] * (TG_SECOND / 4000); /* up to 16 s */
         if (what >= 20)
             load_next(&m.f);
+        else if (what == 19)
+            flood(&m, data[3], data[4] & 1);
         else if (what >= 14)
-            send_honestly(&m, flow, 2 + data[1] % 4, get16(data + 2));
+            send_honestly(&m, flow, 2 + data[1] % 4, get16(data + 2), what == 18);
         else
             send_any(&m, flow, id, what & 2 ? 0 : get16(data + 1) % (MOST / 8) * 8u, get16(data + 3), what & 1);
     }
