@@ -36,8 +36,23 @@ static bool is_service(const struct reading *r, uint8_t proto, uint16_t port)
         .forward = POLICY_NONE,
     };
     return policy_helper_for(policy, proto, port) != HELPER_NONE ||
-           policy_is_forwarded_to(policy, from, proto, r->in.src, port) ||
+           policy_forward_to(policy, from, proto, r->in.src, port) != NULL ||
            (r->conn->zone[r->direction] == TG_ZONE_ROUTER && policy_is_for_router(policy, &key));
+}
+
+/* A server that announces a port which a forward leads to, as one does whose passive ports are all forwarded: nothing
+ * need be opened, and it is told by the outside address and port all the same.
+ * => true with that port */
+static bool is_let_in_by_forward(const struct reading *r, const struct helper_item *item, uint16_t *outside)
+{
+    if (r->direction != CONN_REPLY || item->ports != 1 || item->port < PRIVILEGED || r->in.family != TG_IPV4)
+        return false;
+    const struct policy_forward *f =
+        policy_forward_to(r->p->load->policy, r->conn->zone[CONN_ORIGINAL], item->proto, r->in.src, item->port);
+    if (f == NULL || (f->has_at && !tg_addr_equal(f->at, r->back.dst)))
+        return false;
+    *outside = (uint16_t)(f->ext.first + (item->port - f->in.first));
+    return true;
 }
 
 static bool may_open(const struct reading *r, const struct helper_item *item)
@@ -128,9 +143,13 @@ static bool take_listening(struct reading *r, const struct helper_item *item, st
     uint32_t mappings[2];
     size_t added = r->added_count;
     bool is_expected = true;
-    if (!is_own_address(r, item) || !may_open(r, item))
+    if (!is_own_address(r, item))
         return false;
     end->addr = r->back.dst;
+    if (is_let_in_by_forward(r, item, &end->port))
+        return true;
+    if (!may_open(r, item))
+        return false;
     if (renew(r, item, &end->port))
         return true;
     if (!map_ports(r, item, &end->port, mappings))

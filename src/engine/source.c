@@ -268,7 +268,7 @@ static bool move_source_port(struct passage *p, struct tg_tuple *out)
 /* What a forward leads to speaks from another outside port than its own, which cannot be told from here. */
 static bool is_answer_of_forward(const struct passage *p, const struct decision *d)
 {
-    return policy_is_forwarded_to(p->load->policy, d->zone_out, d->inside.proto, d->inside.src, d->inside.sport);
+    return policy_forward_to(p->load->policy, d->zone_out, d->inside.proto, d->inside.src, d->inside.sport) != NULL;
 }
 
 static void unmap(struct passage *p, uint32_t *mapping)

@@ -385,14 +385,14 @@ uint32_t policy_forwarded_ports(const struct tg_policy *policy, uint8_t zone, ui
     return bits;
 }
 
-bool policy_is_forwarded_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto, struct tg_addr host,
-                            uint16_t port)
+const struct policy_forward *policy_forward_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto,
+                                               struct tg_addr host, uint16_t port)
 {
     for (size_t i = 0; i < policy->forwards.count; i++) {
         const struct policy_forward *f = &policy->forwards.items[i];
         if (!f->any_port && f->proto == proto && (f->zone == TG_ZONE_NONE || f->zone == zone) && f->in.first <= port &&
             port <= f->in.last && tg_addr_equal(f->host, host))
-            return true;
+            return f;
     }
-    return false;
+    return NULL;
 }

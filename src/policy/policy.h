@@ -311,9 +311,10 @@ const struct policy_translation *policy_find_translation(const struct tg_policy 
  * gets what nothing else takes. */
 bool policy_is_for_router(const struct tg_policy *policy, const struct policy_key *key);
 
-/* Whether some forward that comes in by `zone` leads to that port of a host. */
-bool policy_is_forwarded_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto, struct tg_addr host,
-                            uint16_t port);
+/* The first forward that comes in by `zone` and leads to that port of a host.
+ * => NULL if there is none */
+const struct policy_forward *policy_forward_to(const struct tg_policy *policy, uint8_t zone, uint8_t proto,
+                                               struct tg_addr host, uint16_t port);
 
 /* The ports of the router's address on `zone` that are claimed by some forward of `proto` (no masquerading takes them):
  * of the 32 from 32 * `word` on, a bit each. */

@@ -146,6 +146,26 @@ TEST(a_forward_from_another_port)
 /* ---- what is not believed ---- */
 
 /* Each goes on as it came, and opens nothing: neither to the other side nor to anybody else. */
+/* Passive ports that are all forwarded: the server is told by its outside address and port, and nothing is opened that
+ * is not open already. */
+TEST(passive_ports_that_are_forwarded)
+{
+    struct tg_policy *policy = helped_home();
+    add_forward(policy, TG_PROTO_TCP, 21, 1, "192.168.1.50", 21, 1);
+    add_forward(policy, TG_PROTO_TCP, 9000, 10, "192.168.1.50", 8000, 10);
+    add_forward(policy, TG_PROTO_TCP, 700, 1, "192.168.1.50", 700, 1);
+    struct house h = open_house(policy, 64, 1);
+    struct talk t = ftp_in(&h);
+    SAY(&t, SERVER, "227 (192,168,1,50,31,67)\r\n", "227 (203,0,113,1,35,43)\r\n"); /* 8003 is 9003 outside */
+    SAY(&t, SERVER, "229 (|||8009|)\r\n", "229 (|||9009|)\r\n");
+    SAY(&t, SERVER, "227 (192,168,1,51,31,67)\r\n", "227 (192,168,1,51,31,67)\r\n");
+    SAY(&t, SERVER, "227 (192,168,1,50,2,188)\r\n", "227 (192,168,1,50,2,188)\r\n");
+    EXPECT(&h, WAN, syn("198.51.100.9:5001 > 203.0.113.1:9003"),
+           "accept forward -> 198.51.100.9:5001 > 192.168.1.50:8003");
+    EXPECT_CLOSED(&h, WAN, syn("198.51.100.9:5002 > 203.0.113.1:8003"));
+    close_house(&h);
+}
+
 TEST(what_opens_nothing)
 {
     static const struct {
@@ -451,6 +471,7 @@ int main(void)
         cmocka_unit_test(another_port_outside_where_it_is_taken),
         cmocka_unit_test(several_announcements_in_one_segment),
         cmocka_unit_test(a_forward_from_another_port),
+        cmocka_unit_test(passive_ports_that_are_forwarded),
         cmocka_unit_test(what_opens_nothing),
         cmocka_unit_test(one_announcement_is_for_one_connection),
         cmocka_unit_test(what_is_expected_begins_with_a_syn),
