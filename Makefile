@@ -55,7 +55,10 @@ $(BUILD)/tidegate: $(call object,$(drivers)) $(BUILD)/libtidegate.a
 	$(call quiet,LD  )$(CC) $(CFLAGS) -o $@ $^ $(ldflags) $(LDFLAGS) $(libs)
 
 $(BUILD)/%.o: %.c
-	$(call quiet,CC  )mkdir -p $(@D) && $(CC) $(cflags) $(CFLAGS) -c -o $@ $<
+	$(call quiet,CC  )mkdir -p $(@D) && $(CC) $(cflags) $(CFLAGS) $(unoptimized) -c -o $@ $<
+
+# A test itself need not be fast, and is compiled in a fifth of the time; what it tests is as it is for users.
+$(BUILD)/tests/unit/%.o: unoptimized := -O0
 
 # Tests of drivers need them as a library, without main().
 $(BUILD)/libdrivers.a: $(call object,$(filter-out src/cli/main.c,$(drivers)))
