@@ -32,7 +32,7 @@ ldflags   += -fsanitize=$(SANITIZE)
 endif
 
 # The engine knows no I/O and links only libc; the rules language too. Drivers have the libraries.
-engine    := $(wildcard src/wire/*.c src/packet/*.c src/fragment/*.c src/meter/*.c src/watch/*.c src/network/*.c src/classify/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
+engine    := $(wildcard src/wire/*.c src/pages/*.c src/packet/*.c src/fragment/*.c src/meter/*.c src/watch/*.c src/network/*.c src/classify/*.c src/policy/*.c src/connection/*.c src/translate/*.c \
              src/helper/*.c src/engine/*.c src/probe/*.c src/rules/*.c src/analysis/*.c)
 drivers   := $(wildcard src/report/*.c src/import/*.c src/live/*.c src/cli/*.c)
 libs      := -lnetfilter_queue -lnfnetlink -lmnl -ljson-c

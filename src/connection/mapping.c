@@ -8,6 +8,7 @@
 #include "connection/ports.h"
 #include "connection/table.h"
 #include "meter/tally.h"
+#include "pages/pages.h"
 
 enum { WELL_KNOWN_END = 1024 };
 
@@ -55,8 +56,8 @@ enum { CHAIN_ARRAYS = 2 + LEVELS - 1 };
 
 size_t mapping_table_size(uint32_t room)
 {
-    return sizeof(struct mapping_table) + room * (sizeof(struct mapping) + CHAIN_ARRAYS * sizeof(uint32_t)) +
-           PORTS_MAPS * sizeof(struct port_map) + tally_size(room);
+    return sizeof(struct mapping_table) + pages_size(room, sizeof(struct mapping)) +
+           CHAIN_ARRAYS * pages_size(room, sizeof(uint32_t)) + PORTS_MAPS * sizeof(struct port_map) + tally_size(room);
 }
 
 struct mapping_table *mapping_table_new(uint32_t room, const uint64_t secret[4])
@@ -64,11 +65,12 @@ struct mapping_table *mapping_table_new(uint32_t room, const uint64_t secret[4])
     struct mapping_table *table = calloc(1, sizeof *table);
     if (table == NULL)
         return NULL;
-    table->mappings = calloc(room, sizeof *table->mappings);
-    table->inside = malloc(room * sizeof *table->inside);
-    table->outside = malloc(room * sizeof *table->outside);
+    table->chains = table->room = room;
+    table->mappings = pages_new(room, sizeof *table->mappings);
+    table->inside = pages_new(room, sizeof *table->inside);
+    table->outside = pages_new(room, sizeof *table->outside);
     for (int i = 0; i < LEVELS - 1; i++)
-        table->crowd[i] = calloc(room, sizeof *table->crowd[i]);
+        table->crowd[i] = pages_new(room, sizeof *table->crowd[i]);
     table->maps = calloc(PORTS_MAPS, sizeof *table->maps);
     table->shares = tally_new(room, secret);
     if (table->mappings == NULL || table->inside == NULL || table->outside == NULL || table->crowd[0] == NULL ||
@@ -78,7 +80,6 @@ struct mapping_table *mapping_table_new(uint32_t room, const uint64_t secret[4])
     }
     for (uint32_t i = 0; i < room; i++)
         table->inside[i] = table->outside[i] = MAPPING_NONE;
-    table->chains = table->room = room;
     table->free = table->oldest = table->youngest = MAPPING_NONE;
     /* another stream of numbers than the connection table draws from the same secret */
     uint64_t other[4] = {~secret[0], ~secret[1], ~secret[2], ~secret[3]};
@@ -91,11 +92,11 @@ void mapping_table_free(struct mapping_table *table)
 {
     if (table == NULL)
         return;
-    free(table->mappings);
-    free(table->inside);
-    free(table->outside);
+    pages_free(table->mappings, table->room, sizeof *table->mappings);
+    pages_free(table->inside, table->chains, sizeof *table->inside);
+    pages_free(table->outside, table->chains, sizeof *table->outside);
     for (int i = 0; i < LEVELS - 1; i++)
-        free(table->crowd[i]);
+        pages_free(table->crowd[i], table->chains, sizeof *table->crowd[i]);
     free(table->maps);
     tally_free(table->shares);
     free(table);
@@ -103,16 +104,18 @@ void mapping_table_free(struct mapping_table *table)
 
 size_t mapping_peers_size(uint32_t room)
 {
-    return room * sizeof(struct mapping);
+    return pages_size(2 * (size_t)room, sizeof(struct mapping)) - pages_size(room, sizeof(struct mapping));
 }
 
 int mapping_table_add_peers(struct mapping_table *table)
 {
     if (table->has_peers)
         return 0;
-    struct mapping *more = realloc(table->mappings, 2 * (size_t)table->room * sizeof *more);
+    struct mapping *more = pages_new(2 * (size_t)table->room, sizeof *more);
     if (more == NULL)
         return -ENOMEM;
+    memcpy(more, table->mappings, table->touched * sizeof *more);
+    pages_free(table->mappings, table->room, sizeof *more);
     table->mappings = more;
     table->room *= 2;
     table->has_peers = true;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "connection/hash.h"
+#include "pages/pages.h"
 
 enum { ROWS = 2, LEAST_WIDTH = 1024 };
 
@@ -22,7 +23,7 @@ static uint32_t width_for(uint32_t most)
 
 size_t tally_size(uint32_t most)
 {
-    return sizeof(struct tally) + (size_t)ROWS * width_for(most) * sizeof(uint32_t);
+    return sizeof(struct tally) + pages_size((size_t)ROWS * width_for(most), sizeof(uint32_t));
 }
 
 struct tally *tally_new(uint32_t most, const uint64_t secret[4])
@@ -31,7 +32,7 @@ struct tally *tally_new(uint32_t most, const uint64_t secret[4])
     if (tally == NULL)
         return NULL;
     tally->width = width_for(most);
-    tally->counters = calloc((size_t)ROWS * tally->width, sizeof *tally->counters);
+    tally->counters = pages_new((size_t)ROWS * tally->width, sizeof *tally->counters);
     if (tally->counters == NULL) {
         tally_free(tally);
         return NULL;
@@ -47,17 +48,24 @@ void tally_free(struct tally *tally)
 {
     if (tally == NULL)
         return;
-    free(tally->counters);
+    pages_free(tally->counters, (size_t)ROWS * tally->width, sizeof *tally->counters);
     free(tally);
 }
 
+/* Two sorts that differ in the lowest bit stand side by side: in one cache line. */
 static uint32_t place_of(const struct tally *tally, unsigned row, const struct tally_key *key)
 {
     const struct hash_key *hash = &tally->keys[row];
-    uint64_t sum = hash->k[0] + hash_pair(hash, 1, key->sort[0], key->sort[1]);
+    uint64_t sum = hash->k[0] + hash_pair(hash, 1, key->sort[0] >> 1, key->sort[1]);
     sum += hash_pair(hash, 3, (uint32_t)key->addr.lo, (uint32_t)(key->addr.lo >> 32));
     sum += hash_pair(hash, 5, (uint32_t)key->addr.hi, (uint32_t)(key->addr.hi >> 32));
-    return row * tally->width + ((uint32_t)(sum >> 32) & (tally->width - 1));
+    return row * tally->width + (((uint32_t)(sum >> 32) & (tally->width - 1)) ^ (key->sort[0] & 1));
+}
+
+void tally_expect(const struct tally *tally, const struct tally_key *key)
+{
+    for (unsigned row = 0; row < ROWS; row++)
+        __builtin_prefetch(&tally->counters[place_of(tally, row, key)], 1);
 }
 
 void tally_add(struct tally *tally, const struct tally_key *key)

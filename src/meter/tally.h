@@ -16,7 +16,8 @@
 
 struct tally;
 
-/* Who, and what of: `sort` is the caller's. */
+/* Who, and what of: `sort` is the caller's. What one has of sorts that differ in the lowest bit of sort[0] alone is
+ * found together: what is counted together should be so. */
 struct tally_key {
     struct tg_addr addr;
     uint32_t sort[2];
@@ -31,6 +32,9 @@ void tally_free(struct tally *tally);
 /* One more; one fewer, of those that were added. The caller sees to it that one thread at a time does so. */
 void tally_add(struct tally *tally, const struct tally_key *key);
 void tally_take(struct tally *tally, const struct tally_key *key);
+
+/* It will soon be asked of this key: bring its counters near. */
+void tally_expect(const struct tally *tally, const struct tally_key *key);
 
 uint32_t tally_count(const struct tally *tally, const struct tally_key *key);
 

@@ -11,10 +11,28 @@ static size_t allocated(void)
     return __sanitizer_get_current_allocated_bytes();
 }
 #else
+/* What is mapped, and is no file, nor the heap or a stack. */
+static size_t mapped(void)
+{
+    char line[400];
+    size_t sum = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        unsigned long first, end, inode;
+        int name = 0;
+        if (sscanf(line, "%lx-%lx rw-p %*x %*s %lu %n", &first, &end, &inode, &name) == 3 && inode == 0 &&
+            line[name] == '\0')
+            sum += end - first;
+    }
+    fclose(f);
+    return sum;
+}
+
 static size_t allocated(void)
 {
     struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
+    return info.uordblks + mapped();
 }
 #endif
 
