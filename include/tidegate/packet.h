@@ -161,7 +161,11 @@ bool tg_packet_same_datagram(const struct tg_packet *a, const struct tg_packet *
 const char *tg_proto_name(uint8_t proto);
 
 /* Whether a packet of `proto` has ports (tcp, udp, udplite, sctp, dccp). */
-bool tg_proto_has_ports(uint8_t proto);
+static inline bool tg_proto_has_ports(uint8_t proto)
+{
+    return proto == TG_PROTO_TCP || proto == TG_PROTO_UDP || proto == TG_PROTO_SCTP || proto == TG_PROTO_UDPLITE ||
+           proto == TG_PROTO_DCCP;
+}
 
 /* Compute the transport checksum anew from the packet's bytes as they are now, whatever the field holds: for packets
  * whose checksum was left to the hardware (NFQA_SKB_CSUMNOTREADY), after they have been translated. Needs all bytes of

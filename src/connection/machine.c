@@ -3,11 +3,6 @@
 #include "connection/dccp.h"
 #include "connection/sctp.h"
 
-bool machine_follows(uint8_t proto)
-{
-    return proto == TG_PROTO_TCP || proto == TG_PROTO_SCTP || proto == TG_PROTO_DCCP;
-}
-
 bool machine_is_opening(const struct tg_packet *packet)
 {
     switch (packet->outer.tuple.proto) {

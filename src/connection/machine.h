@@ -16,7 +16,10 @@
 enum machine_phase { MACHINE_OPENING, MACHINE_ESTABLISHED, MACHINE_CLOSING };
 
 /* Whether a protocol has a machine. */
-bool machine_follows(uint8_t proto);
+static inline bool machine_follows(uint8_t proto)
+{
+    return proto == TG_PROTO_TCP || proto == TG_PROTO_SCTP || proto == TG_PROTO_DCCP;
+}
 
 /* Whether a packet may begin a connection; whether it may be one of a connection that was begun unseen. */
 bool machine_is_opening(const struct tg_packet *packet);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages/pages.h"
+
 enum {
     BUCKET_ENTRIES = 10,
     BUCKET_BYTES = 64,
@@ -28,6 +30,7 @@ struct conn_table {
     struct conn *slots;
     uint32_t bucket_count, room;
     conn_aged_fn *is_aged; /* or NULL */
+    bool is_alone;         /* whoever holds a connection: nobody else asks for one */
 
     /* protected by lock */
     spin_t lock;
@@ -55,7 +58,8 @@ static uint32_t most_halves(uint32_t room)
 
 size_t conn_table_size(uint32_t room)
 {
-    return sizeof(struct conn_table) + (size_t)room * sizeof(struct conn) + (size_t)buckets_for(room) * BUCKET_BYTES;
+    return sizeof(struct conn_table) + pages_size(room, sizeof(struct conn)) +
+           pages_size(buckets_for(room), sizeof(struct bucket));
 }
 
 struct conn_table *conn_table_new(uint32_t room, const uint64_t secret[4])
@@ -64,15 +68,14 @@ struct conn_table *conn_table_new(uint32_t room, const uint64_t secret[4])
     if (table == NULL)
         return NULL;
     table->bucket_count = buckets_for(room);
-    table->buckets = aligned_alloc(BUCKET_BYTES, (size_t)table->bucket_count * BUCKET_BYTES);
-    table->slots = calloc(room, sizeof *table->slots);
+    table->room = room;
+    table->buckets = pages_new(table->bucket_count, sizeof *table->buckets);
+    table->slots = pages_new(room, sizeof *table->slots);
     if (table->buckets == NULL || table->slots == NULL) {
         conn_table_free(table);
         return NULL;
     }
-    memset(table->buckets, 0, (size_t)table->bucket_count * BUCKET_BYTES);
     hash_key_init(&table->key, secret);
-    table->room = room;
     table->free = CONN_NONE;
     return table;
 }
@@ -81,9 +84,20 @@ void conn_table_free(struct conn_table *table)
 {
     if (table == NULL)
         return;
-    free(table->buckets);
-    free(table->slots);
+    pages_free(table->buckets, table->bucket_count, sizeof *table->buckets);
+    pages_free(table->slots, table->room, sizeof *table->slots);
     free(table);
+}
+
+static inline void hold(const struct conn_table *table, struct conn *conn)
+{
+    if (!table->is_alone)
+        spin_take(&conn->lock);
+}
+
+void conn_set_alone(struct conn_table *table)
+{
+    table->is_alone = true;
 }
 
 void conn_lock_table(struct conn_table *table)
@@ -99,20 +113,6 @@ bool conn_try_table(struct conn_table *table)
 void conn_unlock_table(struct conn_table *table)
 {
     spin_release(&table->lock);
-}
-
-struct tg_tuple conn_tuple(const struct conn *conn, enum conn_direction direction)
-{
-    const uint16_t *ports = &conn->ports[direction * 2];
-    struct tg_tuple tuple = {.sport = ports[0], .dport = ports[1], .family = conn->family, .proto = conn->proto};
-    if (conn->family == TG_IPV4) {
-        tuple.src = tg_ipv4(conn->addr.v4[direction * 2]);
-        tuple.dst = tg_ipv4(conn->addr.v4[direction * 2 + 1]);
-    } else {
-        tuple.src = conn->addr.v6[direction];
-        tuple.dst = conn->addr.v6[!direction];
-    }
-    return tuple;
 }
 
 /* As packets of `direction` look when their destination is translated and their source is not. */
@@ -180,31 +180,36 @@ static void set_tag(struct bucket *bucket, int i, uint16_t tag)
     atomic_store_explicit(&bucket->tags[i / 2], word, memory_order_release);
 }
 
-/* The entries of a bucket with this tag, a bit each. Two tags at once: of a word that has a half of zero, subtracting 1
- * from both halves borrows into its highest bit. A borrow may also reach the other half, which is then compared in
- * vain.
- */
-static uint32_t entries_with(const struct bucket *bucket, uint16_t tag)
+/* The halves of a word of tags that are a tag, given twice in `both`, at the highest bit of each: of what a half of
+ * zero has 1 subtracted from, that bit is borrowed from. A borrow may also reach the other half, which is then compared
+ * in vain. */
+static inline uint32_t halves_with(const struct bucket *bucket, int word, uint32_t both)
 {
-    uint32_t both = tag * UINT32_C(0x10001), found = 0;
-    for (int i = 0; i < BUCKET_ENTRIES / 2; i++) {
-        uint32_t x = atomic_load_explicit(&bucket->tags[i], memory_order_acquire) ^ both;
-        uint32_t zero = (x - UINT32_C(0x10001)) & ~x & UINT32_C(0x80008000);
-        found |= (zero >> 15 | zero >> 30) << 2 * i;
-    }
-    return found & ((1 << BUCKET_ENTRIES) - 1);
+    uint32_t x = atomic_load_explicit(&bucket->tags[word], memory_order_acquire) ^ both;
+    return (x - UINT32_C(0x10001)) & ~x & UINT32_C(0x80008000);
 }
 
-static int lowest_bit(uint32_t bits)
+/* The entries of a bucket with this tag, a bit each: that of entry i is bit i / 2, or, if i is odd, bit 16 + i / 2. */
+static inline uint32_t entries_with(const struct bucket *bucket, uint16_t tag)
 {
-    return __builtin_ctz(bits);
+    uint32_t both = tag * UINT32_C(0x10001);
+    _Static_assert(BUCKET_ENTRIES == 10, "each word is looked at");
+    return halves_with(bucket, 0, both) >> 15 | halves_with(bucket, 1, both) >> 14 |
+           halves_with(bucket, 2, both) >> 13 | halves_with(bucket, 3, both) >> 12 | halves_with(bucket, 4, both) >> 11;
+}
+
+/* The entry that the lowest of these bits is for. */
+static inline int first_entry(uint32_t bits)
+{
+    int bit = __builtin_ctz(bits);
+    return bit % 16 * 2 + bit / 16;
 }
 
 /* => the connection that a reference is to, locked, if the tuple is that one's */
 static inline struct conn *take(struct conn_table *table, uint32_t ref, const struct tg_tuple *tuple)
 {
     struct conn *conn = &table->slots[ref / REF_KINDS];
-    spin_take(&conn->lock);
+    hold(table, conn);
     if (is_kind(conn, ref % REF_KINDS, tuple))
         return conn;
     spin_release(&conn->lock);
@@ -224,7 +229,7 @@ static struct conn *find(struct conn_table *table, const struct tg_tuple *tuple,
     for (uint32_t at = home_of(table, hash), looked = 0; looked < table->bucket_count; looked++) {
         struct bucket *bucket = &table->buckets[at];
         for (uint32_t left = entries_with(bucket, tag); left != 0; left &= left - 1) {
-            uint32_t ref = atomic_load_explicit(&bucket->ref[lowest_bit(left)], memory_order_relaxed);
+            uint32_t ref = atomic_load_explicit(&bucket->ref[first_entry(left)], memory_order_relaxed);
             struct conn *conn = (ref % REF_KINDS & ~1u) == first ? take(table, ref, tuple) : NULL;
             if (conn != NULL) {
                 *direction = direction_of(ref);
@@ -259,7 +264,7 @@ void conn_follow_clue(const struct conn_table *table, struct conn_clue *clue)
     uint32_t found = entries_with(bucket, tag_of(clue->hash));
     if (found == 0)
         return;
-    clue->ref = atomic_load_explicit(&bucket->ref[lowest_bit(found)], memory_order_relaxed);
+    clue->ref = atomic_load_explicit(&bucket->ref[first_entry(found)], memory_order_relaxed);
     const char *slot = (const char *)&table->slots[clue->ref / REF_KINDS];
     __builtin_prefetch(slot, 1);
     __builtin_prefetch(slot + sizeof(struct conn) - 1, 1);
@@ -269,10 +274,12 @@ struct conn *conn_find_by(struct conn_table *table, const struct tg_tuple *tuple
                           enum conn_direction *direction)
 {
     if (clue->ref != (uint32_t)REF_NONE && clue->ref % REF_KINDS < REF_HALF_ORIGINAL) {
-        struct conn *conn = take(table, clue->ref, tuple);
+        struct conn *conn = &table->slots[clue->ref / REF_KINDS];
         *direction = direction_of(clue->ref);
-        if (conn != NULL)
+        hold(table, conn);
+        if (is_tuple(conn, *direction, tuple))
             return conn;
+        spin_release(&conn->lock);
     }
     return find(table, tuple, clue->hash, REF_ORIGINAL, direction);
 }
@@ -387,7 +394,7 @@ struct conn *conn_add(struct conn_table *table, const struct tg_tuple *original,
     if (conn == NULL)
         return NULL;
     table->halves += has_halves;
-    spin_take(&conn->lock);
+    hold(table, conn);
     fill(conn, original, reply);
     for (unsigned kind = 0; kind < kinds_of(conn->flags); kind++)
         index_add(table, conn, kind);
@@ -442,7 +449,7 @@ static void sweep(struct conn_table *table, uint64_t share, bool all, uint32_t t
         bool is_short = table->is_aged != NULL && conn_pressure(table) != 0;
         if (!all && !is_short && !conn_is_over(conn, tick))
             continue;
-        spin_take(&conn->lock);
+        hold(table, conn);
         bool ends =
             conn->family != 0 && (all || conn_is_over(conn, tick) || (is_short && table->is_aged(context, conn, tick)));
         if (ends)
@@ -473,7 +480,7 @@ struct conn *conn_oldest(struct conn_table *table, uint8_t mask, uint8_t standin
     if (oldest == NULL)
         return NULL;
     table->hand = (uint32_t)(oldest - table->slots) + 1;
-    spin_take(&oldest->lock);
+    hold(table, oldest);
     return oldest;
 }
 

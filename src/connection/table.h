@@ -11,7 +11,8 @@
  *
  * Synchronisation. Finding takes no lock but that of the connection found: tags and references are atomics; the tuple
  * is compared under the slot's lock, which conn_find() leaves held. Whatever adds or removes holds the table's lock
- * (conn_lock_table()). Lock order: table before slot. Nobody who holds a slot may ask for the table.
+ * (conn_lock_table()). Lock order: table before slot. Nobody who holds a slot may ask for the table. Where there is but
+ * one thread (conn_set_alone()) slots are held without a lock.
  *
  * Time is in ticks of 2^24 ns (about 17 ms), 32 bits of them, compared by difference; no timer is longer than 2^30
  * ticks.
@@ -96,6 +97,10 @@ size_t conn_table_size(uint32_t room);
 struct conn_table *conn_table_new(uint32_t room, const uint64_t secret[4]);
 void conn_table_free(struct conn_table *table);
 
+/* Only one thread will ever find or enter connections: theirs need no locks. The table's still does. Before the table
+ * is used. */
+void conn_set_alone(struct conn_table *table);
+
 void conn_lock_table(struct conn_table *table);
 bool conn_try_table(struct conn_table *table); /* => true if it was free and is now held */
 void conn_unlock_table(struct conn_table *table);
@@ -134,7 +139,19 @@ static inline void conn_refresh(struct conn *conn, uint32_t tick, uint32_t ticks
 }
 
 /* The tuple of a packet of `direction` as it comes in. */
-struct tg_tuple conn_tuple(const struct conn *conn, enum conn_direction direction);
+static inline struct tg_tuple conn_tuple(const struct conn *conn, enum conn_direction direction)
+{
+    const uint16_t *ports = &conn->ports[direction * 2];
+    struct tg_tuple tuple = {.sport = ports[0], .dport = ports[1], .family = conn->family, .proto = conn->proto};
+    if (conn->family == TG_IPV4) {
+        tuple.src = tg_ipv4(conn->addr.v4[direction * 2]);
+        tuple.dst = tg_ipv4(conn->addr.v4[direction * 2 + 1]);
+    } else {
+        tuple.src = conn->addr.v6[direction];
+        tuple.dst = conn->addr.v6[!direction];
+    }
+    return tuple;
+}
 
 /* And as it leaves: what the other side would answer to. */
 static inline struct tg_tuple conn_tuple_out(const struct conn *conn, enum conn_direction direction)

@@ -123,7 +123,7 @@ static struct conn *enter(struct passage *p, const struct decision *d, struct tg
     if (d->announced != EXPECTATION_NONE)
         assist_join(p, d, conn);
     machine_open(conn, p->packet);
-    conn_refresh(conn, p->tick, timer_of(p, conn));
+    conn_refresh(conn, p->tick, timer_of(p->load, conn));
     memory_enter(p->load, conn);
     room_enter(p, conn);
     count_kind(p->engine, conn->proto);
@@ -185,8 +185,10 @@ static void begin(struct passage *p, const struct decision *d)
     struct conn_side last[2];
     enum conn_direction direction;
     struct conn_table *table = p->engine->table;
+    const struct tg_tuple answer = tg_tuple_flip(&d->inside);
+    conn_clue(table, &answer); /* there it will be entered, unless its source is translated */
     lock_table(p);
-    struct conn *conn = conn_find(table, &p->packet->outer.tuple, &direction);
+    struct conn *conn = conn_find_by(table, &p->packet->outer.tuple, &p->clue, &direction);
     bool is_again = conn != NULL && replaces(p, conn, direction, last);
     if (conn != NULL && !is_again) { /* entered by another worker since we looked */
         conn_unlock_table(table);
@@ -286,6 +288,7 @@ void judge_new(struct passage *p)
     struct policy_key key = came;
     if (memory_refuses(p, &came))
         return;
+    room_expect(p);
     if (assist_expects(p, &d)) {
         begin(p, &d);
         return;

@@ -23,9 +23,6 @@ bool clamp_mss(const struct passage *p)
 {
     const struct tg_packet *packet = p->packet;
     const struct tg_verdict *v = p->verdict;
-    if (v->action != TG_ACCEPT || packet->kind != TG_TRANSPORT_TCP || !(packet->tcp.flags & TG_TCP_SYN) ||
-        v->as_it_stands)
-        return false;
     bool is_ipv4 = packet->outer.tuple.family == TG_IPV4, is_growing = is_ipv4 && p->is_assisted;
     if (!is_growing && !is_clamping(p, v->zone_in) && !is_clamping(p, v->zone_out))
         return false;

@@ -53,6 +53,8 @@ struct tg_engine *tg_engine_new(const struct tg_engine_config *config)
         return NULL;
     }
     conn_set_ageing(engine->table, room_is_aged);
+    if (config->workers == 1)
+        conn_set_alone(engine->table);
     memset(engine->workers, 0, config->workers * sizeof *engine->workers);
     memcpy(engine->secret, config->secret, sizeof engine->secret);
     identify_start(engine);
@@ -84,6 +86,12 @@ void tg_engine_free(struct tg_engine *engine)
 }
 
 /* Until no worker is at a packet that it began before `generation`. */
+static void set_timers(struct load *load)
+{
+    for (int timer = 0; timer < POLICY_TIMERS; timer++)
+        load->ticks[timer] = CONN_SECONDS(policy_timeout(load->policy, (enum policy_timer)timer));
+}
+
 static void wait_for_workers(struct tg_engine *engine, uint32_t generation)
 {
     for (unsigned i = 0; i < engine->worker_count; i++) {
@@ -125,6 +133,7 @@ int tg_engine_load(struct tg_engine *engine, const struct tg_policy *policy, con
         .needs_mac = tg_policy_needs_mac(policy),
         .has_helpers = policy_helper(policy, 0) != NULL,
     };
+    set_timers(load);
     bool same = old != NULL && old->policy == policy;
     if (fill_load(engine, load, same ? old : NULL) != 0 || filter_prepare(engine, policy) != 0 ||
         assist_prepare(engine, policy) != 0) {

@@ -136,12 +136,6 @@ static uint32_t hold_mapping(const struct passage *p, const struct tg_tuple *cam
     return mapping;
 }
 
-bool filter_is_answer(const struct passage *p, const struct conn *conn, enum conn_direction direction)
-{
-    bool is_reset = p->packet->kind == TG_TRANSPORT_TCP && (p->packet->tcp.flags & TG_TCP_RST);
-    return (conn->flags & CONN_ADMITTED) && conn->mapping == CONN_NONE && direction == CONN_REPLY && !is_reset;
-}
-
 struct conn *filter_settle(struct passage *p, const struct tg_tuple *tuple, enum conn_direction *direction)
 {
     lock_table(p);

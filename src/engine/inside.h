@@ -39,7 +39,8 @@ struct hits {
 struct load {
     const struct tg_policy *policy;
     const struct tg_network *network;
-    uint32_t generation; /* from 1 */
+    uint32_t generation;           /* from 1 */
+    uint32_t ticks[POLICY_TIMERS]; /* of each timer */
     size_t statements;
     bool has_helpers;
     bool needs_mac; /* some rule asks for the sender's hardware address */
@@ -53,6 +54,7 @@ struct load {
 struct worker {
     _Alignas(64) _Atomic uint32_t at; /* the generation that it judges by, 0 between packets */
     uint64_t now;                     /* never steps back */
+    uint32_t swept;                   /* the latest tick that it knows the table to have been swept at */
     struct counter packets, bytes;
     struct counter verdicts[TG_ACTIONS][TG_REASONS];
 };
@@ -114,8 +116,7 @@ struct passage {
 };
 
 /* The ticks that a connection has from now on, as it stands. */
-uint32_t timer_of(const struct passage *p, const struct conn *conn);
-uint32_t timer_in(const struct tg_policy *policy, const struct conn *conn);
+uint32_t timer_of(const struct load *load, const struct conn *conn);
 
 /* Take the table, at the packet's time. */
 void lock_table(const struct passage *p);
@@ -163,6 +164,9 @@ bool is_source_right(const struct passage *p, const struct decision *d, struct t
  * => false if there is no port, or no address */
 bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping);
 
+/* room.c: a packet may be about to begin something: what room_admits() asks of its sender is brought near. */
+void room_expect(const struct passage *p);
+
 /* room.c: whether there is room for what begins here, as far as shares and budgets go; an older connection may have had
  * to go for it. The caller holds the table. */
 bool room_admits(struct passage *p, const struct decision *d);
@@ -173,7 +177,11 @@ void room_leave(struct tg_engine *engine, struct conn *conn);
 
 /* room.c: a connection, held, counts as opening or unproven, and is no more, with a packet of `direction` that has
  * passed. If so room_settle() is to be told, of whoever has that packet's tuple, when nothing is held any more. */
-bool room_is_settled(const struct conn *conn, enum conn_direction direction);
+bool room_settles(const struct conn *conn, enum conn_direction direction);
+static inline bool room_is_settled(const struct conn *conn, enum conn_direction direction)
+{
+    return (conn->standing & (CONN_STANDS_OPENING | CONN_STANDS_UNPROVEN)) && room_settles(conn, direction);
+}
 void room_settle(struct passage *p, const struct tg_tuple *tuple);
 
 /* room.c: whether whoever began what found no room is to be told so: if he is inside, once in a while. The caller holds
@@ -200,7 +208,11 @@ bool filter_still_admits(const struct passage *p, const struct decision *d);
 /* filter.c: whether a packet, of a connection that is held, is the inside's first answer to a stranger: from then on
  * the connection uses the mapping, which filter_settle() sees to. Nothing is held.
  * => the connection of the tuple, held; or NULL if there is none any more, as its mapping is gone */
-bool filter_is_answer(const struct passage *p, const struct conn *conn, enum conn_direction direction);
+static inline bool filter_is_answer(const struct passage *p, const struct conn *conn, enum conn_direction direction)
+{
+    bool is_reset = p->packet->kind == TG_TRANSPORT_TCP && (p->packet->tcp.flags & TG_TCP_RST);
+    return (conn->flags & CONN_ADMITTED) && conn->mapping == CONN_NONE && direction == CONN_REPLY && !is_reset;
+}
 struct conn *filter_settle(struct passage *p, const struct tg_tuple *tuple, enum conn_direction *direction);
 
 /* filter.c: whether a packet that begins something inside is for the outside port of another inside's mapping; or,
@@ -223,9 +235,16 @@ bool filter_lets_back(struct passage *p, const struct decision *d, const struct 
 int filter_prepare(struct tg_engine *engine, const struct tg_policy *policy);
 bool filter_needs_peers(const struct tg_policy *policy);
 
-/* clamp.c: lower the segment size that an accepted packet offers to what its zones carry, or helpers leave of that.
+/* clamp.c: lower the segment size that a packet offers, if that is due, to what its zones carry, or helpers leave of
+ * it.
  * => true if its bytes were changed */
 bool clamp_mss(const struct passage *p);
+static inline bool clamp_is_due(const struct passage *p)
+{
+    const struct tg_packet *packet = p->packet;
+    return packet->kind == TG_TRANSPORT_TCP && (packet->tcp.flags & TG_TCP_SYN) && p->verdict->action == TG_ACCEPT &&
+           !p->verdict->as_it_stands;
+}
 
 /* begin.c: a packet that belongs to no connection. */
 void judge_new(struct passage *p);

@@ -27,18 +27,13 @@ static enum policy_timer timer_kind(const struct conn *conn)
     }
 }
 
-uint32_t timer_in(const struct tg_policy *policy, const struct conn *conn)
+uint32_t timer_of(const struct load *load, const struct conn *conn)
 {
     enum policy_timer kind = timer_kind(conn);
-    uint32_t seconds = policy_timeout(policy, kind);
+    uint32_t ticks = load->ticks[kind];
     if (conn->proto == TG_PROTO_DCCP && kind != POLICY_TCP_ESTABLISHED)
-        seconds *= 2; /* RFC 6092 REC-44: as long as its segments live, and they live longer */
-    return CONN_SECONDS(seconds);
-}
-
-uint32_t timer_of(const struct passage *p, const struct conn *conn)
-{
-    return timer_in(p->load->policy, conn);
+        ticks *= 2; /* RFC 6092 REC-44: as long as its segments live, and they live longer */
+    return ticks;
 }
 
 void lock_table(const struct passage *p)
@@ -202,7 +197,8 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     }
     if (is_refused_now(p, conn, direction))
         return true;
-    enum policy_timer timer = timer_kind(conn);
+    bool refreshes = is_refreshing(conn, direction);
+    enum policy_timer timer = refreshes ? POLICY_TIMERS : timer_kind(conn);
     enum tcp_judgement judgement = follow(p, conn, direction);
     switch (judgement) {
     case TCP_BEGIN: conn_unlock(conn); return false;
@@ -213,8 +209,8 @@ bool judge_known(struct passage *p, struct conn *conn, enum conn_direction direc
     case TCP_PASS:
         if (direction == CONN_REPLY)
             conn->flags |= CONN_ANSWERED;
-        if (is_refreshing(conn, direction) || timer_kind(conn) != timer)
-            conn_refresh(conn, p->tick, timer_of(p, conn));
+        if (refreshes || timer_kind(conn) != timer)
+            conn_refresh(conn, p->tick, timer_of(p->load, conn));
         break;
     case TCP_TOLERATE: break;
     }
@@ -284,10 +280,14 @@ static void judge(struct passage *p, enum tg_decoded decoded)
 }
 
 /* What is over makes room. Whoever finds the table held leaves it to the next packet. */
-static void sweep(struct passage *p)
+static void sweep(struct passage *p, struct worker *w)
 {
     struct conn_table *table = p->engine->table;
-    if (!conn_sweep_is_due(table, p->tick) || !conn_try_table(table))
+    bool is_due = conn_sweep_is_due(table, p->tick);
+    if (is_due && !conn_try_table(table))
+        return;
+    w->swept = p->tick;
+    if (!is_due)
         return;
     mapping_set_time(p->engine->mappings, p->now >> CONN_TICK_SHIFT);
     conn_sweep(table, p->now >> CONN_TICK_SHIFT, release, p->engine);
@@ -324,9 +324,10 @@ static void pass(struct passage *p, const struct tg_job *job)
     p->now = w->now;
     p->came_len = p->packet->wire_len;
     p->tick = (uint32_t)(w->now >> CONN_TICK_SHIFT);
-    sweep(p);
+    if (p->tick != w->swept)
+        sweep(p, w);
     judge(p, job->decoded);
-    bool is_clamped = clamp_mss(p);
+    bool is_clamped = clamp_is_due(p) && clamp_mss(p);
     if (p->verdict->translation == TG_TRANSLATE_WHOLE)
         identify_whole(p->engine, p->packet);
     p->verdict->rewritten = is_clamped || p->is_edited || p->verdict->translation != TG_TRANSLATE_NONE;

@@ -39,7 +39,7 @@ enum {
     AGED = CONN_PRESSURE_FULL / 32,
 };
 
-/* What an address has so many of. */
+/* What an address has so many of; side by side, as tally.h has it. */
 enum sort { SORT_ALL, SORT_OPENING };
 
 static uint32_t part(uint32_t whole, uint32_t of)
@@ -142,6 +142,14 @@ static bool makes_room_outside(struct tg_engine *engine)
     return most >= part(conn_room(engine->table), DOUBTFUL) && push_out(engine, standing | CONN_STANDS_OUTSIDE);
 }
 
+void room_expect(const struct passage *p)
+{
+    const struct tg_tuple *t = &p->packet->outer.tuple;
+    uint8_t standing = standing_of(p, p->verdict->zone_in, false);
+    struct tally_key all = key_of(t->src, t->family, standing, SORT_ALL);
+    tally_expect(p->engine->hosts, &all);
+}
+
 bool room_admits(struct passage *p, const struct decision *d)
 {
     struct tg_engine *engine = p->engine;
@@ -187,11 +195,11 @@ void room_leave(struct tg_engine *engine, struct conn *conn)
     conn->standing = 0;
 }
 
-bool room_is_settled(const struct conn *conn, enum conn_direction direction)
+bool room_settles(const struct conn *conn, enum conn_direction direction)
 {
     if (conn->standing & CONN_STANDS_OPENING)
         return is_established(conn);
-    return (conn->standing & CONN_STANDS_UNPROVEN) && direction == CONN_ORIGINAL && (conn->flags & CONN_ANSWERED);
+    return direction == CONN_ORIGINAL && (conn->flags & CONN_ANSWERED);
 }
 
 void room_settle(struct passage *p, const struct tg_tuple *tuple)
@@ -237,7 +245,7 @@ bool room_is_aged(void *context, const struct conn *conn, uint32_t tick)
     if (is_answered(conn))
         return false;
     /* of the newest load, as in release() */
-    uint32_t timer = timer_in(atomic_load(&engine->load)->policy, conn);
+    uint32_t timer = timer_of(atomic_load(&engine->load), conn);
     uint32_t left = atomic_load_explicit(&conn->deadline, memory_order_relaxed) - tick;
     uint32_t scale = CONN_PRESSURE_FULL - conn_pressure(engine->table);
     uint32_t lives = (uint32_t)((uint64_t)timer * (scale > AGED ? scale : AGED) / CONN_PRESSURE_FULL);

@@ -48,8 +48,8 @@ static inline __attribute__((always_inline)) enum tg_decoded read_ipv4(const uin
     uint16_t fragment = wire_get16(ip + IP4_FRAGMENT);
     layout->tuple.family = TG_IPV4;
     layout->tuple.proto = ip[IP4_PROTO];
-    layout->tuple.src = tg_addr_load(TG_IPV4, ip + IP4_SRC);
-    layout->tuple.dst = tg_addr_load(TG_IPV4, ip + IP4_DST);
+    layout->tuple.src = tg_ipv4(wire_get32(ip + IP4_SRC));
+    layout->tuple.dst = tg_ipv4(wire_get32(ip + IP4_DST));
     if (header < IP4_HEADER || header > room || total < header)
         return TG_MALFORMED;
     layout->transport = (uint16_t)(at + header);
@@ -460,6 +460,12 @@ static bool is_checksum_right(const struct tg_packet *packet)
     return checksum_add(checksum_pseudo(&pseudo, length), checksum_sum(header, covered)) == 0xffff;
 }
 
+static inline uint16_t sum_of_header(const struct tg_packet *packet)
+{
+    uint32_t length = packet->outer.transport;
+    return length == IP4_HEADER ? checksum_ip4(packet->data) : checksum_sum(packet->data, length);
+}
+
 enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
 {
     struct ip_facts facts = {0};
@@ -480,7 +486,7 @@ enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
         return TG_MALFORMED;
     bool is_cut = packet->outer.end > packet->len;
     packet->cut = is_cut;
-    if (packet->outer.tuple.family == TG_IPV4 && checksum_sum(packet->data, packet->outer.transport) != 0xffff)
+    if (packet->outer.tuple.family == TG_IPV4 && sum_of_header(packet) != 0xffff)
         return TG_MALFORMED;
     if (read_transport(packet) != TG_DECODED)
         return TG_MALFORMED;
@@ -518,12 +524,6 @@ bool tg_packet_same_datagram(const struct tg_packet *a, const struct tg_packet *
     return a->fragment && b->fragment && a->fragment_id == b->fragment_id && t->family == u->family &&
            (t->proto == u->proto || t->family == TG_IPV6) && tg_addr_equal(t->src, u->src) &&
            tg_addr_equal(t->dst, u->dst);
-}
-
-bool tg_proto_has_ports(uint8_t proto)
-{
-    return proto == TG_PROTO_TCP || proto == TG_PROTO_UDP || proto == TG_PROTO_SCTP || proto == TG_PROTO_UDPLITE ||
-           proto == TG_PROTO_DCCP;
 }
 
 const char *tg_proto_name(uint8_t proto)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "tidegate/packet.h"
+#include "wire/wire.h"
 
 /* The sum of `len` bytes, an odd last one padded with zero.
  * => the sum, folded to 16 bits, not complemented */
@@ -20,6 +21,17 @@ static inline uint16_t checksum_add(uint16_t a, uint16_t b)
 {
     uint32_t sum = (uint32_t)a + b;
     return (uint16_t)(sum + (sum >> 16));
+}
+
+/* The same of an IPv4 header without options: nearly every packet has one. */
+static inline uint16_t checksum_ip4(const uint8_t *ip)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < IP4_HEADER; i += 4)
+        sum += wire_get32(ip + i);
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    return checksum_add((uint16_t)sum, (uint16_t)(sum >> 16));
 }
 
 /* The sum of the pseudo-header (RFC 768, 9293, 8200 8.1) for `length` bytes of transport header and data. */
