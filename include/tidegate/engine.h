@@ -71,8 +71,8 @@ struct tg_arrival {
     bool has_mac;     /* `mac` is known: a rule with `mac` fits nobody who is not */
     uint16_t minute;  /* of the week, from Monday 00:00, in local time */
     uint8_t mac[6];   /* the sender's */
-    bool half;        /* the destination can be rewritten now, the source only at a later hook: if both must change, the
-                         verdict says TG_TRANSLATE_HALF and the packet goes to tg_engine_finish() there */
+    bool half;        /* the source address can only be rewritten at a later hook: if both must change, the verdict says
+                         TG_TRANSLATE_HALF and the packet goes to tg_engine_finish() there */
 };
 
 /* Judge a packet. `decoded` is what tg_packet_decode() said of it; its bytes are rewritten where it is translated.

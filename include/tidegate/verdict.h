@@ -32,7 +32,7 @@ enum tg_state { TG_STATE_NEW, TG_STATE_ESTABLISHED, TG_STATE_RELATED, TG_STATE_I
 enum tg_translation {
     TG_TRANSLATE_NONE,  /* as they came */
     TG_TRANSLATE_WHOLE, /* rewritten to `to` in the packet's bytes */
-    TG_TRANSLATE_HALF, /* only the destination could be rewritten yet: `to` is how it will leave, after a second pass */
+    TG_TRANSLATE_HALF,  /* all but the source address: `to` is how it will leave, after a second pass */
 };
 
 struct tg_verdict {

@@ -115,12 +115,12 @@ void conn_unlock_table(struct conn_table *table)
     spin_release(&table->lock);
 }
 
-/* As packets of `direction` look when their destination is translated and their source is not. */
+/* As packets of `direction` look when all but their source address is translated. Its port tells apart those that one
+ * device has, from one port, with two outside ports of one server. */
 static struct tg_tuple half_tuple(const struct conn *conn, enum conn_direction direction)
 {
-    struct tg_tuple tuple = conn_tuple(conn, direction), out = conn_tuple_out(conn, direction);
-    tuple.dst = out.dst;
-    tuple.dport = out.dport;
+    struct tg_tuple tuple = conn_tuple_out(conn, direction);
+    tuple.src = conn_tuple(conn, direction).src;
     return tuple;
 }
 

@@ -119,7 +119,7 @@ void conn_follow_clue(const struct conn_table *table, struct conn_clue *clue);
 struct conn *conn_find_by(struct conn_table *table, const struct tg_tuple *tuple, const struct conn_clue *clue,
                           enum conn_direction *direction);
 
-/* The same by what a packet looks like whose destination is translated and whose source is not yet (CONN_HALVES). */
+/* The same by what a packet looks like that is translated but for its source address (CONN_HALVES). */
 struct conn *conn_find_half(struct conn_table *table, const struct tg_tuple *tuple, enum conn_direction *direction);
 
 static inline void conn_unlock(struct conn *conn)

@@ -65,6 +65,8 @@ static void decide(const struct passage *p, struct policy_key *key, const struct
     d->zone_out = p->verdict->zone_out = key->zone_out;
     passage_tell(p, TG_STEP_ROUTE, key->zone_out != TG_ZONE_NONE, TG_NO_STATEMENT, NULL);
 
+    const struct tg_tuple answer = tg_tuple_flip(&d->inside);
+    conn_clue(p->engine->table, &answer); /* what begin() looks for, unless the source is translated: brought near */
     key->tuple = &d->inside;
     const struct policy_rule *rule = match(p, key, d);
     d->action = rule != NULL ? rule->action : d->is_admitted ? TG_ACCEPT : policy_default(policy);
@@ -145,7 +147,6 @@ static void write_translation(struct passage *p, const struct tg_tuple *out)
     if (p->arrival->half && !tg_addr_equal(came->src, out->src) && !tg_addr_equal(came->dst, out->dst)) {
         p->verdict->translation = TG_TRANSLATE_HALF;
         to.src = came->src;
-        to.sport = came->sport;
     }
     rewrite_packet(p->packet, &to);
 }
@@ -185,8 +186,6 @@ static void begin(struct passage *p, const struct decision *d)
     struct conn_side last[2];
     enum conn_direction direction;
     struct conn_table *table = p->engine->table;
-    const struct tg_tuple answer = tg_tuple_flip(&d->inside);
-    conn_clue(table, &answer); /* there it will be entered, unless its source is translated */
     lock_table(p);
     struct conn *conn = conn_find_by(table, &p->packet->outer.tuple, &p->clue, &direction);
     bool is_again = conn != NULL && replaces(p, conn, direction, last);

@@ -109,7 +109,6 @@ static void translate(struct passage *p, const struct conn *conn, enum conn_dire
         struct tg_tuple half = *out;
         p->verdict->translation = TG_TRANSLATE_HALF;
         half.src = p->packet->outer.tuple.src;
-        half.sport = p->packet->outer.tuple.sport;
         rewrite_packet(p->packet, &half);
     } else {
         rewrite_packet(p->packet, out);

@@ -285,7 +285,7 @@ TEST(hairpin_in_two_halves)
                "accept established -> 192.168.1.77:50000 > 192.168.1.50:80");
     }
     EXPECT(&h, LAN, tcp("192.168.1.50:80 > 192.168.1.1:50000", SYN | ACK, 100, 2, 0),
-           "accept established -> 192.168.1.50:80 > 192.168.1.77:50000");
+           "accept established -> 192.168.1.50:8080 > 192.168.1.77:50000");
     assert_string_equal(tuple_text(&h.verdict.to, looks), "203.0.113.1:8080 > 192.168.1.77:50000");
     assert_int_equal(tg_packet_decode(&h.packet, 0), TG_DECODED);
     assert_true(tg_engine_finish(h.engine, &h.packet));
@@ -300,6 +300,48 @@ TEST(hairpin_in_two_halves)
     EXPECT(&h, WAN, tcp("198.51.100.9:9 > 203.0.113.1:8080", SYN, 1, 0, 0),
            "accept forward -> 198.51.100.9:9 > 192.168.1.50:80");
     assert_int_equal(h.verdict.translation, TG_TRANSLATE_WHOLE);
+    close_house(&h);
+}
+
+/* From one port, by two outside ports, to one server: each goes on as its own, both ways, whichever is looked for. */
+TEST(two_hairpins_in_two_halves)
+{
+    static const struct {
+        const char *came, *half, *whole;
+    } rows[] = {
+        {"192.168.1.77:4000 > 203.0.113.1:8080", "192.168.1.77:4000 > 192.168.1.50:80",
+         "192.168.1.1:4000 > 192.168.1.50:80"},
+        {"192.168.1.77:4000 > 203.0.113.1:8081", NULL, NULL}, /* by a port drawn at random */
+    };
+    struct tg_policy *policy = home_policy();
+    add_forward(policy, TG_PROTO_UDP, 8080, 2, "192.168.1.50", 80, 1);
+    struct house h = open_house(policy, 64, 1);
+    h.arrival.half = true;
+    char looks[160], answers[COUNT(rows)][160];
+    for (int round = 0; round < 4; round++) {
+        size_t i = (size_t)round % 2;
+        struct bytes b = udp(rows[i].came, 30);
+        judge(&h, LAN, &b);
+        assert_int_equal(h.verdict.translation, TG_TRANSLATE_HALF);
+        if (rows[i].half != NULL)
+            assert_string_equal(ends_of(h.bytes.at, h.bytes.len, looks), rows[i].half);
+        struct tg_tuple to = h.verdict.to, back = tg_tuple_flip(&to);
+        assert_int_equal(tg_packet_decode(&h.packet, 0), TG_DECODED);
+        assert_true(tg_engine_finish(h.engine, &h.packet));
+        assert_string_equal(ends_of(h.bytes.at, h.bytes.len, looks), tuple_text(&to, answers[i]));
+        if (rows[i].whole != NULL)
+            assert_string_equal(looks, rows[i].whole);
+        tuple_text(&back, answers[i]);
+    }
+    assert_string_not_equal(answers[0], answers[1]);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct bytes b = udp(answers[i], 30);
+        judge(&h, LAN, &b);
+        assert_int_equal(tg_packet_decode(&h.packet, 0), TG_DECODED);
+        assert_true(tg_engine_finish(h.engine, &h.packet));
+        assert_string_equal(ends_of(h.bytes.at, h.bytes.len, looks),
+                            i == 0 ? "203.0.113.1:8080 > 192.168.1.77:4000" : "203.0.113.1:8081 > 192.168.1.77:4000");
+    }
     close_house(&h);
 }
 
@@ -432,6 +474,7 @@ int main(void)
         cmocka_unit_test(hairpin_within_the_host_s_network),
         cmocka_unit_test(hairpin_from_another_inside_network),
         cmocka_unit_test(hairpin_in_two_halves),
+        cmocka_unit_test(two_hairpins_in_two_halves),
         cmocka_unit_test(a_pinhole),
         cmocka_unit_test(neighbour_discovery_is_judged_alone),
         cmocka_unit_test(each_step_is_told),

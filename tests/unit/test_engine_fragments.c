@@ -385,7 +385,7 @@ TEST(a_hairpin_in_two_steps)
     struct bytes b = part(&answer, 2, 0, 504);
     judge(&h, LAN, &b);
     assert_int_equal(h.verdict.translation, TG_TRANSLATE_HALF);
-    assert_string_equal(ends_of(h.bytes.at, h.bytes.len, looks), "192.168.1.50:6000 > 192.168.1.77:4000");
+    assert_string_equal(ends_of(h.bytes.at, h.bytes.len, looks), "192.168.1.50:5000 > 192.168.1.77:4000");
     /* what is no half of anything */
     b = part(&whole, 3, 504, 800);
     struct tg_packet packet = {.data = b.at, .len = b.len, .wire_len = b.len};

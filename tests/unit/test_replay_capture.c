@@ -462,7 +462,7 @@ static void test_merge(void **state)
     } expected[] = {{1, 5},  {0, 10}, {0, 20}, {0, 20}, {1, 20}, {3, 20}, {3, 20}, {3, 20}, {3, 20}, {3, 20},
                     {1, 30}, {2, 40}, {2, 15}, {0, 50}, {0, 60}, {1, 70}, {1, 80}, {2, 90}, {2, 90}, {2, 100}};
     struct capture *captures[5];
-    struct capture_packet p;
+    const struct capture_packet *p;
     char path[32], error[CAPTURE_ERROR];
     int fds[5];
     size_t which, n = 0;
@@ -472,14 +472,14 @@ static void test_merge(void **state)
         assert_non_null(captures[i]);
     }
     struct merge *merge = merge_new(captures, 5);
-    while (merge_next(merge, &p, &which)) {
+    while ((p = merge_next(merge, &which)) != NULL) {
         assert_true(n < 20);
         assert_int_equal(which, expected[n].which);
-        assert_int_equal(p.time / 1000000000, expected[n].time);
+        assert_int_equal(p->time / 1000000000, expected[n].time);
         n++;
     }
     assert_int_equal(n, 20);
-    assert_false(merge_next(merge, &p, &which));
+    assert_null(merge_next(merge, &which));
     for (int i = 0; i < 5; i++) {
         assert_int_equal(merge_result(merge, (size_t)i), CAPTURE_END);
         capture_close(captures[i]);
