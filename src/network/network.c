@@ -171,9 +171,9 @@ static bool is_for_router(const struct tg_network *network, uint8_t family, stru
             continue;
         if (tg_addr_equal(own->addr, addr))
             return true;
-        if (family == TG_IPV4 && own->len < 31) { /* a /31 has no broadcast address, RFC 3021 */
-            struct tg_range range = tg_prefix_range(own);
-            if (tg_addr_equal(range.first, addr) || tg_addr_equal(range.last, addr))
+        if (family == TG_IPV4 && own->len < 31 && tg_prefix_holds(own, family, addr)) {
+            uint64_t most = UINT32_MAX >> own->len, host = addr.lo & most; /* a /31 has no such address, RFC 3021 */
+            if (host == 0 || host == most)
                 return true;
         }
     }

@@ -21,10 +21,14 @@ struct tg_addr tg_mask(uint8_t family, uint8_t len)
 
 bool tg_prefix_holds(const struct tg_prefix *prefix, uint8_t family, struct tg_addr addr)
 {
+    uint64_t hi = prefix->addr.hi ^ addr.hi, lo = prefix->addr.lo ^ addr.lo;
     if (prefix->family != family)
         return false;
-    struct tg_addr mask = tg_mask(family, prefix->len);
-    return ((prefix->addr.hi ^ addr.hi) & mask.hi) == 0 && ((prefix->addr.lo ^ addr.lo) & mask.lo) == 0;
+    if (family == TG_IPV4)
+        return lo >> (32 - prefix->len) == 0;
+    if (prefix->len <= 64)
+        return prefix->len == 0 || hi >> (64 - prefix->len) == 0;
+    return hi == 0 && lo >> (128 - prefix->len) == 0;
 }
 
 struct tg_range tg_prefix_range(const struct tg_prefix *prefix)
