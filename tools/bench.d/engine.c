@@ -2,14 +2,14 @@
  *
  *   engine packets CONNECTIONS ROUNDS [WORKERS [RULES]]    ns a packet: decode (checksums off), find, TCP, translate
  *   engine begin COUNT ROUNDS [RULES [FORWARDS [SET]]]    connections a second: classified, entered, translated
- *   engine size CONNECTIONS                               bytes that an engine of such a room takes, all of it
+ *   engine size CONNECTIONS                               bytes that a table of such a room takes, and a whole engine
  *
- * Each prints one number a round, a line each. RULES stand before the forward that takes the packets, and do not fit;
- * so do FORWARDS; and with SET a rule drops what comes from a set of so many networks, none of which does. Connections
- * come in by a forward, from addresses and ports drawn at random, to 64 inside ports, and are established by their
- * three packets. Then both directions send in turn, with sequence numbers that go on, to the connections in an order
- * drawn at random. Packets are written 64 at a time, in a buffer that stays in the cache as one that the kernel has
- * just filled does, and only their judgement is timed.
+ * Each prints one number a round, or for each thing, a line each. RULES stand before the forward that takes the
+ * packets, and do not fit; so do FORWARDS; and with SET a rule drops what comes from a set of so many networks, none of
+ * which does. Connections come in by a forward, from addresses and ports drawn at random, to 64 inside ports, and are
+ * established by their three packets. Then both directions send in turn, with sequence numbers that go on, to the
+ * connections in an order drawn at random. Packets are written 64 at a time, in a buffer that stays in the cache as one
+ * that the kernel has just filled does, and only their judgement is timed.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "connection/table.h"
 #include "tidegate/engine.h"
 #include "tidegate/rules.h"
 
@@ -362,7 +363,8 @@ int main(int argc, char **argv)
         measure_begin(number[0], number[1], number[2], number[3], number[4]);
     } else if (argc == 3 && strcmp(argv[1], "size") == 0) {
         struct tg_policy *policy = load_policy(16, 0, 0);
-        printf("%zu\n", tg_engine_size(&(struct tg_engine_config){number[0], 1, {1, 2, 3, 4}, policy}));
+        printf("%zu\n%zu\n", conn_table_size(number[0]),
+               tg_engine_size(&(struct tg_engine_config){number[0], 1, {1, 2, 3, 4}, policy}));
         tg_policy_free(policy);
     } else {
         fprintf(stderr, "usage: engine packets CONNECTIONS ROUNDS [WORKERS [RULES]] |\n"

@@ -13,8 +13,8 @@ from topology import Failure
 CONNECTIONS = {1000: 40, 65536: 70, 1048576: 110}  # how many, and the nanoseconds a packet to reach
 BEGUN = 200000
 RULES = 100
-PEERS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))),
-                     'shared', 'bench', 'peers')
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PEERS = os.path.join(os.path.dirname(ROOT), 'shared', 'bench', 'peers')
 
 
 def numbers(argv):
@@ -47,7 +47,7 @@ class RteHash:
 
 
 def measure(bench):
-    engine = bench.compile('engine.c', '-Iinclude', bench.library, '-pthread')
+    engine = bench.compile('engine.c', '-I' + os.path.join(ROOT, 'include'), '-I' + os.path.join(ROOT, 'src'), bench.library, '-pthread')
     peer = RteHash(bench)
     cost = {count: [] for count in CONNECTIONS}
     begun, bare, pairs = [], [], []
@@ -68,9 +68,10 @@ def measure(bench):
     bench.table([['an established packet', 'ns', 'to reach', 'rte_hash finds, ns', '32 at a time']] +
                 [[f'{count:,} connections'.replace(',', ' '), median(cost[count]), limit, *map(median, found[count])]
                  for count, limit in CONNECTIONS.items()])
-    size = numbers([engine, 'size', 1 << 20])[0] / (1 << 20)
+    table, whole = (size / (1 << 20) for size in numbers([engine, 'size', 1 << 20]))
     bench.table([['', 'measured', 'to reach'],
                  [f'new connections a second, {RULES} rules before, millions', f'{statistics.median(begun) / 1e6:.2f}', '3'],
                  ['the same with none before', f'{statistics.median(bare) / 1e6:.2f}', '-'],
                  ['two workers against one, times', f'{statistics.median(pairs):.2f}', '1.8'],
-                 ['bytes a connection, all that the engine takes', f'{size:.0f}', '128']])
+                 ['bytes a connection, with its indexes', f'{table:.0f}', '128'],
+                 ['the same with mappings, shares and all else that the engine has', f'{whole:.0f}', '-']])
