@@ -102,7 +102,7 @@ static void write_table(FILE *script, const char *table, const struct hooks_plan
     write_prerouting(script, plan, ipv6, hooked);
 
     begin_chain(script, "input", "mangle", hooked);
-    fprintf(script, "\t\tiifname \"lo\" return\n\t\tmeta mark & 0x%08x != 0 return\n", HOOKS_OWN);
+    fprintf(script, "\t\tmeta mark & 0x%08x != 0 return\n\t\tiifname \"lo\" return\n", HOOKS_OWN);
     write_neighbours(script, plan, ipv6, "");
     write_jump(script, plan, "", "entering");
     write_queues(script, plan, ipv6, false);
@@ -120,7 +120,7 @@ static void write_table(FILE *script, const char *table, const struct hooks_plan
             (unsigned)~HOOKS_OWN);
 
     begin_chain(script, "postrouting", "mangle", hooked);
-    fprintf(script, "\t\toifname \"lo\" return\n\t\tmeta mark & 0x%08x != 0 return\n", HOOKS_JUDGED);
+    fprintf(script, "\t\tmeta mark & 0x%08x != 0 return\n\t\toifname \"lo\" return\n", HOOKS_JUDGED);
     write_neighbours(script, plan, ipv6, unjudged);
     write_jump(script, plan, unjudged, "leaving");
     write_queues(script, plan, ipv6, false);

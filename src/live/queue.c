@@ -22,9 +22,11 @@
 #include "live/queue.h"
 
 enum {
-    LARGEST = 65531,  /* bytes of a packet that a message can carry, either way */
-    SLOT = 68 * 1024, /* the largest, and what comes with it: some 150 */
-    HEAD_ROOM = 64,   /* netlink and netfilter header, verdict, mark, the payload's header; and 3 bytes of padding */
+    LARGEST = 65531, /* bytes of a packet that a message can carry, either way */
+    /* The largest, and what comes with it: some 150. No multiple of a page, lest the beginnings of all slots, which are
+     * all that small packets touch, share a few places of the processor's cache. */
+    SLOT = 68 * 1024 + 5 * 64,
+    HEAD_ROOM = 64, /* netlink and netfilter header, verdict, mark, the payload's header; and 3 bytes of padding */
     PART = 32 * 1024,
     MESSAGE_ROOM = 4096, /* any message that is no packet */
 };
@@ -50,7 +52,6 @@ struct queue {
     uint8_t *slots;
     struct mmsghdr in[QUEUE_BATCH];
     struct iovec in_pieces[QUEUE_BATCH];
-    struct sockaddr_nl from[QUEUE_BATCH];
 
     /* A run of packets that get the same answer, not yet written. */
     struct {
@@ -71,6 +72,14 @@ struct queue {
     uint64_t unsent, refused;
 };
 
+/* From here on the socket takes messages from the kernel alone: who else sends to it is refused.
+ * => 0, or -errno */
+static int close_to_others(struct queue *queue)
+{
+    const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    return connect(queue->fd, (const struct sockaddr *)&kernel, sizeof kernel) < 0 ? -errno : 0;
+}
+
 /* Send a configuration message and wait for the kernel's answer. Only while no packets come yet.
  * => 0, or -errno */
 static int configure(struct queue *queue, const struct nlmsghdr *message)
@@ -78,20 +87,13 @@ static int configure(struct queue *queue, const struct nlmsghdr *message)
     _Alignas(struct nlmsghdr) char answer[MESSAGE_ROOM];
     if (mnl_socket_sendto(queue->socket, message, message->nlmsg_len) < 0)
         return -errno;
-    for (;;) {
-        struct sockaddr_nl from = {0};
-        socklen_t from_len = sizeof from;
-        ssize_t len = recvfrom(queue->fd, answer, sizeof answer, 0, (struct sockaddr *)&from, &from_len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return -errno;
-        if (from.nl_pid != 0)
-            continue; /* not from the kernel */
-        if (mnl_cb_run(answer, (size_t)len, 0, mnl_socket_get_portid(queue->socket), NULL, NULL) < 0)
-            return -errno;
-        return 0;
-    }
+    ssize_t len;
+    do
+        len = recv(queue->fd, answer, sizeof answer, 0);
+    while (len < 0 && errno == EINTR);
+    if (len < 0 || mnl_cb_run(answer, (size_t)len, 0, mnl_socket_get_portid(queue->socket), NULL, NULL) < 0)
+        return -errno;
+    return 0;
 }
 
 /* Bound, a queue copies nothing yet, which means that the kernel drops what is sent to it; so no packet can come
@@ -183,7 +185,9 @@ int queue_open(struct queue **opened, const struct queue_config *config, uint16_
         goto fail;
     }
     queue->fd = mnl_socket_get_fd(queue->socket);
-    error = set_options(queue, config->buffer);
+    error = close_to_others(queue);
+    if (error == 0)
+        error = set_options(queue, config->buffer);
     for (int kind = 0; kind < QUEUE_KINDS && error == 0; kind++) {
         if (!has_kind(queue, kind))
             continue;
@@ -198,7 +202,6 @@ int queue_open(struct queue **opened, const struct queue_config *config, uint16_
         queue->in_pieces[i] = (struct iovec){queue->slots + i * SLOT, SLOT};
         queue->in[i].msg_hdr.msg_iov = &queue->in_pieces[i];
         queue->in[i].msg_hdr.msg_iovlen = 1;
-        queue->in[i].msg_hdr.msg_name = &queue->from[i];
     }
     *opened = queue;
     return 0;
@@ -242,9 +245,18 @@ int queue_nudge(struct queue *queue)
 
 /* ---- receiving ---- */
 
+/* Of a packet's ten attributes each would cost four calls into libmnl: a good part of all that a worker does for one.
+ */
+static uint8_t *value_of(const struct nlattr *attribute)
+{
+    return (uint8_t *)(uintptr_t)attribute + MNL_ATTR_HDRLEN;
+}
+
 static uint32_t get_u32(const struct nlattr *attribute)
 {
-    return attribute == NULL ? 0 : ntohl(mnl_attr_get_u32(attribute));
+    uint32_t value;
+    memcpy(&value, value_of(attribute), sizeof value);
+    return ntohl(value);
 }
 
 /* The packet is the last thing in its message, and a message has a slot for itself. */
@@ -257,35 +269,54 @@ static uint32_t room_behind(const struct nlmsghdr *message, const struct queue_p
     return room < LARGEST ? room : LARGEST;
 }
 
-/* => true if the message is a packet that can be answered */
+/* => true if the message is a packet that can be answered. Attributes are as the kernel has made them: their lengths
+ * are what their types say. */
 static bool read_packet(const struct nlmsghdr *message, struct queue_packet *packet)
 {
-    struct nlattr *attributes[NFQA_MAX + 1] = {NULL};
-    if (nfq_nlmsg_parse(message, attributes) < 0 || attributes[NFQA_PACKET_HDR] == NULL)
-        return false;
     const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
-    struct nfqnl_msg_packet_hdr about;
-    memcpy(&about, mnl_attr_get_payload(attributes[NFQA_PACKET_HDR]), sizeof about);
-    uint32_t info = get_u32(attributes[NFQA_SKB_INFO]);
-    *packet = (struct queue_packet){
-        .id = ntohl(about.packet_id),
-        .hook = about.hook,
-        .queue = ntohs(header->res_id),
-        .mark = get_u32(attributes[NFQA_MARK]),
-        .indev = get_u32(attributes[NFQA_IFINDEX_INDEV]),
-        .outdev = get_u32(attributes[NFQA_IFINDEX_OUTDEV]),
-        .switched = about.hook == NF_INET_FORWARD && attributes[NFQA_IFINDEX_PHYSOUTDEV] != NULL,
-        .checksum_missing = info & NFQA_SKB_CSUMNOTREADY,
-        .checksum_unknown = info & NFQA_SKB_CSUM_NOTVERIFIED,
-        .sender = attributes[NFQA_HWADDR],
-    };
-    if (attributes[NFQA_PAYLOAD] != NULL) {
-        packet->data = mnl_attr_get_payload(attributes[NFQA_PAYLOAD]);
-        packet->len = mnl_attr_get_payload_len(attributes[NFQA_PAYLOAD]);
-        packet->room = room_behind(message, packet);
+    size_t at = MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof *header), end = message->nlmsg_len;
+    bool has_head = false, has_wire_len = false, is_bridged = false;
+    *packet = (struct queue_packet){.queue = ntohs(header->res_id)};
+    while (at + MNL_ATTR_HDRLEN <= end) {
+        const struct nlattr *attribute = (const void *)((const uint8_t *)message + at);
+        struct nfqnl_msg_packet_hdr about;
+        uint32_t info;
+        if (attribute->nla_len < MNL_ATTR_HDRLEN || attribute->nla_len > end - at)
+            break;
+        at += MNL_ALIGN(attribute->nla_len);
+        switch (attribute->nla_type & NLA_TYPE_MASK) {
+        case NFQA_PACKET_HDR:
+            memcpy(&about, value_of(attribute), sizeof about);
+            packet->id = ntohl(about.packet_id);
+            packet->hook = about.hook;
+            has_head = true;
+            break;
+        case NFQA_MARK: packet->mark = get_u32(attribute); break;
+        case NFQA_IFINDEX_INDEV: packet->indev = get_u32(attribute); break;
+        case NFQA_IFINDEX_OUTDEV: packet->outdev = get_u32(attribute); break;
+        case NFQA_IFINDEX_PHYSOUTDEV: is_bridged = true; break;
+        case NFQA_SKB_INFO:
+            info = get_u32(attribute);
+            packet->checksum_missing = info & NFQA_SKB_CSUMNOTREADY;
+            packet->checksum_unknown = info & NFQA_SKB_CSUM_NOTVERIFIED;
+            break;
+        case NFQA_HWADDR: packet->sender = attribute; break;
+        case NFQA_CAP_LEN:
+            packet->wire_len = get_u32(attribute);
+            has_wire_len = true;
+            break;
+        case NFQA_PAYLOAD:
+            packet->data = value_of(attribute);
+            packet->len = attribute->nla_len - (uint32_t)MNL_ATTR_HDRLEN;
+            packet->room = room_behind(message, packet);
+            break;
+        default: break;
+        }
     }
-    packet->wire_len = attributes[NFQA_CAP_LEN] == NULL ? packet->len : get_u32(attributes[NFQA_CAP_LEN]);
-    return true;
+    packet->switched = is_bridged && packet->hook == NF_INET_FORWARD;
+    if (!has_wire_len)
+        packet->wire_len = packet->len;
+    return has_head;
 }
 
 const uint8_t *queue_sender(const struct queue_packet *packet)
@@ -313,15 +344,13 @@ static int read_notice(struct queue *queue, const struct nlmsghdr *message, bool
 int queue_receive(struct queue *queue, struct queue_packet *packets, size_t *count, bool *nudged)
 {
     *count = 0;
-    for (size_t i = 0; i < QUEUE_BATCH; i++)
-        queue->in[i].msg_hdr.msg_namelen = sizeof queue->from[i];
     int messages = recvmmsg(queue->fd, queue->in, QUEUE_BATCH, MSG_WAITFORONE, NULL);
     if (messages < 0)
         return errno == EINTR || errno == ENOBUFS || errno == ENOMEM ? 0 : -errno;
     for (int i = 0; i < messages; i++) {
         const struct nlmsghdr *message = queue->in_pieces[i].iov_base;
-        if (queue->from[i].nl_pid != 0 || !mnl_nlmsg_ok(message, (int)queue->in[i].msg_len))
-            continue; /* not from the kernel */
+        if (!mnl_nlmsg_ok(message, (int)queue->in[i].msg_len))
+            continue;
         if (message->nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET)) {
             if (read_packet(message, &packets[*count]))
                 ++*count;

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Start, stop, a second instance, a sudden death, another address."""
+"""Start, stop, a second instance, a forger, a sudden death, another address."""
 import re
 import signal
+import socket
+import struct
 
-from live import RULES, SNAPSHOT, expect, main, scenario, tidegate_path, until
+from live import RULES, SNAPSHOT, expect, main, refused, scenario, tidegate_path, until
 
 TOOLS = ('iptables-legacy-save', 'ip6tables-legacy-save', 'iptables-nft-save', 'ip6tables-nft-save')
 FOREIGN = 'iptables-nft -t mangle -A FORWARD -p tcp --dport 4444 -j DROP -m comment --comment somebody-elses'
@@ -49,6 +51,20 @@ def a_second_instance_is_refused_and_harms_nothing(scene):
     expect(second.returncode == 3, f'the second instance ended with {second.returncode}: {second.stderr}')
     expect(re.search(r'already|another', second.stderr), f'it did not say why: {second.stderr!r}')
     expect(before == rules_of_the_kernel(scene), 'it changed the hooks')
+    scene.snapshot('home')
+
+
+@scenario()
+def nobody_but_the_kernel_sends_to_a_queue(scene):
+    """Also not root, in the same namespace, with a packet that looks like one from the kernel."""
+    message = struct.pack('=IHHII', 16, 3 << 8, 0, 0, 0)  # a packet (NFQNL_MSG_PACKET) without anything
+    with scene.entered('router'), open('/proc/thread-self/net/netfilter/nfnetlink_queue') as f:
+        owners = {int(line.split()[1]) for line in f}
+    expect(len(owners) >= 2, f'the queues are of {owners}')
+    with scene.socket('router', socket.AF_NETLINK, socket.SOCK_RAW, 12) as forger:
+        for owner in owners:
+            told = refused(lambda: forger.sendto(message, (owner, 0)), f'a forger of messages to {owner}')
+            expect(isinstance(told, ConnectionRefusedError), f'the forger was told {told!r}')
     scene.snapshot('home')
 
 
