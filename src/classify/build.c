@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "classify/build.h"
+#include "pages/pages.h"
 
 /* Growing arrays. */
 
@@ -350,12 +351,17 @@ static void builder_end(struct builder *b)
     }
 }
 
-static void finish(struct builder *b, struct attempt *a, struct classifier *c)
+/* => false if memory does not suffice */
+static bool finish(struct builder *b, const struct attempt *a, struct classifier *c)
 {
-    uint32_t *words = realloc(a->words, a->word_count * sizeof *words); /* what was room to grow is given back */
-    uint64_t *rows = realloc(a->rows, a->row_count * sizeof *rows);
-    c->words = words != NULL ? words : a->words;
-    c->rows = rows != NULL ? rows : a->rows;
+    c->word_count = a->word_count;
+    c->row_count = a->row_count;
+    c->words = pages_new(a->word_count, sizeof *c->words);
+    c->rows = pages_new(a->row_count, sizeof *c->rows);
+    if (c->words == NULL || c->rows == NULL)
+        return false;
+    memcpy(c->words, a->words, a->word_count * sizeof *c->words);
+    memcpy(c->rows, a->rows, a->row_count * sizeof *c->rows);
     c->in = rows_before(b, CLASSIFY_IN);
     c->out = rows_before(b, CLASSIFY_OUT);
     c->dport = rows_before(b, CLASSIFY_DPORT);
@@ -373,6 +379,7 @@ static void finish(struct builder *b, struct attempt *a, struct classifier *c)
                                        .blocks = a->blocks,
                                        .longest = a->longest,
                                        .work = b->work};
+    return true;
 }
 
 /* => one that holds nothing, or NULL */
@@ -401,11 +408,12 @@ struct classifier *classifier_new(const struct classify_box *boxes, uint32_t cou
     size_t limit = CLASSIFY_BYTES(ranges, values[0] + values[1] + values[2]);
     bool is_good = c != NULL && (count == 0 || (make_ready(&b, ranges, limit) && choose(&b, limit, &best)));
     if (is_good && count != 0)
-        finish(&b, &best, c);
+        is_good = finish(&b, &best, c);
+    attempt_end(&best);
     builder_end(&b);
     if (is_good)
         return c;
-    free(c);
+    classifier_free(c);
     return NULL;
 }
 
@@ -413,8 +421,8 @@ void classifier_free(struct classifier *classifier)
 {
     if (classifier == NULL)
         return;
-    free(classifier->words);
-    free(classifier->rows);
+    pages_free(classifier->words, classifier->word_count, sizeof *classifier->words);
+    pages_free(classifier->rows, classifier->row_count, sizeof *classifier->rows);
     free(classifier->dports);
     free(classifier->sports);
     free(classifier);

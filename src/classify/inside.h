@@ -58,8 +58,9 @@ struct tree {
 };
 
 struct classifier {
-    uint32_t *words;
+    uint32_t *words; /* pages.h, as are rows */
     uint64_t *rows;
+    size_t word_count, row_count;
     /* Where rows of these fields begin in a block's, and where those of searches do. */
     uint32_t in, out, dport, sport, small;
     bool has_zones;           /* boxes differ in `in` or `out` */
