@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ enum { BUFFER = 64 * 1024, PCAPNG_FIRST_BYTE = 0x0a };
 struct capture {
     FILE *file; /* libpcap closes it, where there is a `pcap` */
     pcap_t *pcap;
+    uint16_t link; /* of all that `pcap` gives */
     struct pcapng *pcapng;
     uint64_t size; /* 0 for what is no plain file */
     char error[CAPTURE_ERROR];
@@ -51,8 +53,10 @@ static bool open_pcap(struct capture *capture, int first)
 {
     char why[PCAP_ERRBUF_SIZE];
     capture->pcap = pcap_fopen_offline_with_tstamp_precision(capture->file, PCAP_TSTAMP_PRECISION_NANO, why);
-    if (capture->pcap)
+    if (capture->pcap) {
+        capture->link = link_of(pcap_datalink(capture->pcap));
         return true;
+    }
     if (packed_as(first))
         snprintf(capture->error, sizeof capture->error, "not a capture; if it is packed (%s), unpack it and pipe it in",
                  packed_as(first));
@@ -91,6 +95,8 @@ struct capture *capture_open(const char *path, char error[CAPTURE_ERROR])
         return NULL;
     }
     setvbuf(capture->file, capture->buffer, _IOFBF, sizeof capture->buffer);
+    (void)__fsetlocking(capture->file,
+                        FSETLOCKING_BYCALLER); /* no other thread has it; a lock costs more than a read */
     if (fstat(fileno(capture->file), &status) == 0 && S_ISREG(status.st_mode))
         capture->size = (uint64_t)status.st_size;
     if (begin(capture))
@@ -121,7 +127,7 @@ static enum capture_result next_of_pcap(struct capture *capture, struct capture_
         packet->wire_len = header->len;
         /* both are unsigned in the file: seconds reach to 2106; nanoseconds of a broken one beyond a second */
         packet->time = (uint64_t)(uint32_t)header->ts.tv_sec * 1000000000 + (uint32_t)header->ts.tv_usec;
-        packet->link = link_of(pcap_datalink(capture->pcap));
+        packet->link = capture->link;
         packet->direction = CAPTURE_EITHER;
         packet->interface = NULL;
         return CAPTURE_PACKET;
@@ -140,6 +146,11 @@ enum capture_result capture_next(struct capture *capture, struct capture_packet 
 const char *capture_error(const struct capture *capture)
 {
     return capture->error;
+}
+
+bool capture_is_whole(const struct capture *capture)
+{
+    return capture->size != 0;
 }
 
 bool capture_progress(const struct capture *capture, uint64_t *done, uint64_t *size)

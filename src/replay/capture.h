@@ -44,6 +44,9 @@ enum capture_result capture_next(struct capture *capture, struct capture_packet 
 /* What is wrong, after CAPTURE_CUT and CAPTURE_BROKEN. */
 const char *capture_error(const struct capture *capture);
 
+/* Whether all that it will ever hold is there, as in a file; a pipe may have more to come, and nobody knows when. */
+bool capture_is_whole(const struct capture *capture);
+
 /* How far reading has come, in bytes.
  * => false where the size is not known beforehand (a pipe) */
 bool capture_progress(const struct capture *capture, uint64_t *done, uint64_t *size);

@@ -77,7 +77,7 @@ void merge_free(struct merge *merge)
     free(merge);
 }
 
-bool merge_next(struct merge *merge, struct capture_packet *packet, size_t *which)
+const struct capture_packet *merge_next(struct merge *merge, size_t *which)
 {
     if (merge->taken) {
         struct head *top = &merge->heads[merge->heap[0]];
@@ -89,10 +89,9 @@ bool merge_next(struct merge *merge, struct capture_packet *packet, size_t *whic
     }
     merge->taken = merge->left > 0;
     if (!merge->taken)
-        return false;
+        return NULL;
     *which = merge->heap[0];
-    *packet = merge->heads[*which].packet;
-    return true;
+    return &merge->heads[*which].packet;
 }
 
 enum capture_result merge_result(const struct merge *merge, size_t which)

@@ -18,10 +18,10 @@ struct merge *merge_new(struct capture *const *captures, size_t count);
 void merge_free(struct merge *merge);
 
 /* The next packet of all, and which capture it is of.
- * => false when all have ended */
-bool merge_next(struct merge *merge, struct capture_packet *packet, size_t *which);
+ * => the packet, valid until the next merge_next(); or NULL when all have ended */
+const struct capture_packet *merge_next(struct merge *merge, size_t *which);
 
-/* How a capture ended, once merge_next() has given false: anything but CAPTURE_PACKET. */
+/* How a capture ended, once merge_next() has given none: anything but CAPTURE_PACKET. */
 enum capture_result merge_result(const struct merge *merge, size_t which);
 
 #endif

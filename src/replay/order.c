@@ -5,9 +5,18 @@
 
 #define MOST_BYTES ((size_t)16 << 20)
 
+/* One that was put here. Whoever frees its item frees it. */
+struct entry {
+    struct order_item item;
+    struct entry *next;
+    size_t size;
+    uint8_t bytes[];
+};
+_Static_assert(offsetof(struct entry, item) == 0, "an entry is freed by its item");
+
 struct order {
     struct waiting waiting;
-    struct order_item *first, **end;
+    struct entry *first, **end;
     size_t bytes;
 };
 
@@ -24,9 +33,9 @@ void order_free(struct order *order)
     if (!order)
         return;
     while (order->first) {
-        struct order_item *item = order->first;
-        order->first = item->next;
-        free(item);
+        struct entry *entry = order->first;
+        order->first = entry->next;
+        free(entry);
     }
     free(order);
 }
@@ -52,25 +61,26 @@ bool order_put(struct order *order, const struct order_item *item, bool keep_byt
     size_t len = item->is_ip ? item->packet.len : item->frame.len;
     if (!keep_bytes && !item->verdict.hold)
         len = 0;
-    struct order_item *copy = malloc(sizeof *copy + len);
-    if (!copy)
+    struct entry *entry = malloc(sizeof *entry + len);
+    if (!entry)
         return false;
-    *copy = *item;
-    copy->next = NULL;
-    copy->size = sizeof *copy + len;
+    entry->item = *item;
+    entry->next = NULL;
+    entry->size = sizeof *entry + len;
     if (len)
-        memcpy(copy->bytes, bytes, len);
-    copy->packet.data = copy->bytes;
-    copy->frame.bytes = copy->bytes;
+        memcpy(entry->bytes, bytes, len);
+    struct order_item *copy = &entry->item;
+    copy->packet.data = entry->bytes;
+    copy->frame.bytes = entry->bytes;
     copy->frame.interface = NULL;
     if (item->verdict.hold &&
         !waiting_add(&order->waiting, &copy->packet, copy->arrival.now, (uint64_t)(uintptr_t)copy)) {
-        free(copy);
+        free(entry);
         return false;
     }
-    *order->end = copy;
-    order->end = &copy->next;
-    order->bytes += copy->size;
+    *order->end = entry;
+    order->end = &entry->next;
+    order->bytes += entry->size;
     return true;
 }
 
@@ -95,12 +105,12 @@ struct order_item *order_over(struct order *order, uint64_t now)
 
 struct order_item *order_next(struct order *order)
 {
-    struct order_item *item = order->first;
-    if (!item || item->verdict.hold)
+    struct entry *entry = order->first;
+    if (!entry || entry->item.verdict.hold)
         return NULL;
-    order->first = item->next;
+    order->first = entry->next;
     if (!order->first)
         order->end = &order->first;
-    order->bytes -= item->size;
-    return item;
+    order->bytes -= entry->size;
+    return &entry->item;
 }

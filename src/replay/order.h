@@ -11,6 +11,7 @@
 #include "replay/capture.h"
 #include "tidegate/engine.h"
 
+/* A packet of a capture, and what is said of it. */
 struct order_item {
     uint64_t number;
     struct capture_packet frame;
@@ -18,9 +19,6 @@ struct order_item {
     struct tg_packet packet; /* if it is */
     struct tg_arrival arrival;
     struct tg_verdict verdict; /* verdict.hold: it waits */
-    struct order_item *next;
-    size_t size;
-    uint8_t bytes[];
 };
 
 struct order;

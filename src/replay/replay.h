@@ -1,7 +1,8 @@
 /* Replay: captures through the engine.
  *
  * Packets come from several captures merged by time, and time is theirs. Each goes to the engine as it would on a
- * router, and from there to whoever asked (each()) and into a capture of what leaves (writer.h). Frames without IP go
+ * router, and from there to whoever asked (each()) and into a capture of what leaves (writer.h). Packets of files are
+ * judged several at once, those that come through a pipe as they come. Frames without IP go
  * past the engine and are accepted. A fragment that came before its first waits for that, for a second of the capture;
  * what comes behind it is judged meanwhile, and told when it has been told (order.h). Memory does not grow with the
  * captures.
@@ -27,6 +28,8 @@ struct replay_input {
     bool has_unknown_link;
 };
 
+struct batch; /* what is judged at once */
+
 /* Told of each packet, once it was judged, in their order. The packet's bytes may be gone by then, if nothing is
  * written. */
 typedef void replay_each_fn(void *context, const struct report_packet *report);
@@ -42,7 +45,9 @@ struct replay {
     replay_each_fn *each;
     void *context;
     /* its own, all zero at first */
+    bool needs_minute;
     struct week week;
+    struct batch *batch;
     struct order *order;
     uint64_t now; /* the latest time so far */
     /* what came of it */
