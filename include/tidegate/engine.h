@@ -33,7 +33,7 @@ struct tg_engine;
 
 struct tg_engine_config {
     uint32_t connections;           /* room for so many; 0 for what the policy says, 16384 if it says nothing */
-    unsigned workers;               /* 1 … 64 */
+    unsigned workers;               /* 1 … 128 */
     uint64_t secret[4];             /* keys the hash and chooses ports: random live, fixed where runs must repeat */
     const struct tg_policy *policy; /* for tg_engine_size(): what will be loaded, sealed; NULL: not known */
 };

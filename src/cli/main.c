@@ -137,7 +137,7 @@ static const struct verb verbs[] = {
      "CAP_NET_RAW.\n"
      "\n"
      "  --workers N   judge with N threads; one for each processor if it is not said\n"
-     "  --queue N     the first of the queue numbers that are taken, three for each worker and one more\n"
+     "  --queue N     the first of the queue numbers that are taken, three for each worker and two more\n"
      "  --packets     tell of each packet, a line as `replay` has it\n"
      "  --json        tell of each packet, as a JSON object\n"
      "\n"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_CONNECTIONS = 16384, MOST_CONNECTIONS = 1 << 28, MOST_WORKERS = 64 };
+enum { DEFAULT_CONNECTIONS = 16384, MOST_CONNECTIONS = 1 << 28, MOST_WORKERS = 128 };
 
 static uint32_t room_of(const struct tg_engine_config *config)
 {

@@ -10,11 +10,12 @@
  * the router's own would be refused by the kernel as a martian.) POSTROUTING (mangle)  what the router itself sends;
  * and the second half of a translation that PREROUTING began, where both ends change.
  *
- * IPv4 packets are queued whole, since any of them may have to be rewritten: TCP and SCTP as joined packets (whose
- * checksums are left undone, which only their own protocols can make good later), all others one by one. Of IPv6 ones
- * the beginning is enough: none is ever translated, and a SYN, whose segment size may be lowered, is no longer.
- * Loopback is never queued. What is only switched between ports of a bridge is not judged, also where the kernel shows
- * it to these hooks (br_netfilter).
+ * What begins TCP connections, SYNs and the answers to them, has a queue of its own: nothing that is established waits
+ * behind a flood of them, or finds no room. Of all else IPv4 packets are queued whole, since any of them may have to be
+ * rewritten: TCP and SCTP as joined packets (whose checksums are left undone, which only their own protocols can make
+ * good later), all others one by one. Of IPv6 ones the beginning is enough: none is ever translated. Loopback is never
+ * queued. What is only switched between ports of a bridge is not judged, also where the kernel shows it to these hooks
+ * (br_netfilter).
  *
  * There is no bypass: while nobody takes the packets, the kernel drops them. The exception is a zone that the rules
  * file says is `on-failure open`: packets that come in or leave by its interfaces are queued such that the kernel lets
@@ -62,7 +63,7 @@ struct hooks_interface {
 /* Which packets go where. Queues of a kind are numbered one after the other. */
 struct hooks_plan {
     uint16_t first[QUEUE_KINDS];
-    unsigned queues; /* of each kind */
+    unsigned queues; /* of each kind, but QUEUE_OPENING, of which there is one */
     /* Networks whose addresses count as the router's though the kernel has them on no interface: those that the rules
      * file states, and those that it translates to. IPv4, each of them once, bits behind the prefix not set. */
     struct tg_prefix *own;
@@ -77,6 +78,12 @@ struct hooks_plan {
  * => 0, or -ENOMEM; hooks_plan_free() either way */
 int hooks_plan_make(struct hooks_plan *plan, const struct tg_policy *policy, uint16_t first, unsigned queues);
 void hooks_plan_free(struct hooks_plan *plan);
+
+/* How many queues there are of a kind. */
+static inline unsigned hooks_queues(const struct hooks_plan *plan, enum queue_kind kind)
+{
+    return kind == QUEUE_OPENING ? 1 : plan->queues;
+}
 
 /* A program that can put hooks in. `ipv6`: for both families, else for IPv4 alone. What the program says to
  * it is added to `said` (NULL: it is lost). Each function: => 0, or -errno. */

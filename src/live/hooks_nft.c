@@ -13,14 +13,17 @@ static void write_queue(FILE *script, const struct hooks_plan *plan, const char 
                         bool bypass)
 {
     uint16_t first = plan->first[kind];
+    unsigned count = hooks_queues(plan, kind);
     fprintf(script, "\t\t%s queue num %u", match, first);
-    if (plan->queues > 1)
-        fprintf(script, "-%u", first + plan->queues - 1);
+    if (count > 1)
+        fprintf(script, "-%u", first + count - 1);
     fputs(bypass ? " bypass\n" : "\n", script);
 }
 
 static void write_queues(FILE *script, const struct hooks_plan *plan, bool ipv6, bool bypass)
 {
+    write_queue(script, plan, ipv6 ? "tcp flags & syn != 0" : "meta nfproto ipv4 tcp flags & syn != 0", QUEUE_OPENING,
+                bypass);
     write_queue(script, plan, "meta nfproto ipv4 meta l4proto { tcp, sctp }", QUEUE_JOINED, bypass);
     write_queue(script, plan, "meta nfproto ipv4", QUEUE_SINGLE, bypass);
     if (ipv6)

@@ -93,7 +93,7 @@ int hooks_plan_make(struct hooks_plan *plan, const struct tg_policy *policy, uin
 {
     *plan = (struct hooks_plan){.queues = queues};
     for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
-        plan->first[kind] = (uint16_t)(first + kind * queues);
+        plan->first[kind] = (uint16_t)(first + kind * queues); /* QUEUE_OPENING is the last */
     int error = gather_own(plan, policy);
     return error != 0 ? error : gather_interfaces(plan, policy);
 }

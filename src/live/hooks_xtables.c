@@ -78,17 +78,20 @@ struct writer {
 static void write_queue(const struct writer *w, const char *chain, const char *match, enum queue_kind kind)
 {
     uint16_t first = w->plan->first[kind];
+    unsigned count = hooks_queues(w->plan, kind);
     fprintf(w->script, "-A %s%s%s -j NFQUEUE ", w->prefix, chain, match);
-    if (w->plan->queues == 1)
+    if (count == 1)
         fprintf(w->script, "--queue-num %u", first);
     else
-        fprintf(w->script, "--queue-balance %u:%u", first, first + w->plan->queues - 1);
+        fprintf(w->script, "--queue-balance %u:%u", first, first + count - 1);
     fputs(strcmp(chain, "OPEN") == 0 ? " --queue-bypass\n" : "\n", w->script);
 }
 
 /* The end of a chain: nothing gets past. */
 static void write_queues(const struct writer *w, const char *chain)
 {
+    write_queue(w, chain, " -p udp", w->family == IPV4 ? QUEUE_SINGLE : QUEUE_HEADS);
+    write_queue(w, chain, " -p tcp --tcp-flags SYN SYN", QUEUE_OPENING);
     if (w->family == IPV4) {
         write_queue(w, chain, " -p tcp", QUEUE_JOINED);
         write_queue(w, chain, " -p sctp", QUEUE_JOINED);

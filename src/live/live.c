@@ -33,7 +33,7 @@ enum {
     BUFFER_SHARE = 64, /* … of all memory, the smallest part that this may be */
 };
 
-_Static_assert((int)LIVE_QUEUES == (int)QUEUE_KINDS, "live.h promises so many");
+_Static_assert((int)LIVE_QUEUES == (int)QUEUE_OPENING, "live.h promises so many");
 
 struct live {
     const struct live_config *config;
@@ -120,7 +120,7 @@ static int open_engine(struct live *live)
 {
     struct tg_engine_config config = {
         .connections = tg_policy_connections(live->config->policy),
-        .workers = live->config->workers,
+        .workers = live->config->workers + WORKERS_BESIDES,
     };
     if (getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret) {
         say("no random numbers: %s", strerror(errno));

@@ -18,7 +18,7 @@ enum live_output { LIVE_SILENT, LIVE_TEXT, LIVE_JSON };
 enum {
     LIVE_WORKERS_MAX = 64,
     LIVE_QUEUES = 3,         /* kernel queues that each worker takes, */
-    LIVE_QUEUES_BESIDES = 1, /* and all together */
+    LIVE_QUEUES_BESIDES = 2, /* and all together */
 };
 
 struct live_config {

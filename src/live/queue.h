@@ -35,6 +35,8 @@ enum queue_kind {
     QUEUE_SINGLE,
     /* Only the first QUEUE_HEAD bytes, of packets that are not rewritten if there are more. */
     QUEUE_HEADS,
+    /* Whole: what begins connections of TCP, and nothing that belongs to one. */
+    QUEUE_OPENING,
     QUEUE_KINDS
 };
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +19,11 @@
 #include "report/report.h"
 #include "report/week.h"
 
-enum { PATIENCE = 100 * 1000 * 1000 }; /* nanoseconds to wait for a thread before it is nudged again */
+enum {
+    PATIENCE = 100 * 1000 * 1000, /* nanoseconds to wait for a thread before it is nudged again */
+    OPENING_ROOM = 1024,          /* packets that may wait to begin a connection: what a flood delays the others by */
+    OPENING_NICENESS = 5,         /* a third of the others' share, where there is not enough for all */
+};
 
 /* A packet that was judged, until it is written down. */
 struct judged {
@@ -321,11 +326,19 @@ static void judge_batch(struct worker *worker, const struct queue_packet *batch,
         write_down(worker, moment.time);
 }
 
+/* The last one. */
+static bool is_for_opening(const struct worker *worker)
+{
+    return worker->number + 1 == worker->all->count;
+}
+
 static void *work(void *context)
 {
     struct worker *worker = context;
     struct queue_packet batch[QUEUE_BATCH];
     bool nudged = false;
+    if (is_for_opening(worker))
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), OPENING_NICENESS);
     int error = queue_start(worker->queue);
     while (error == 0 && !nudged) {
         size_t count;
@@ -348,39 +361,60 @@ static void *work(void *context)
 
 /* ---- all of them ---- */
 
+/* The queues of a worker. Those of a kind are numbered one after the other (hooks.h). */
+static struct queue_config queues_of(const struct live_config *config, unsigned number, int buffer)
+{
+    struct queue_config queue = {.room = QUEUE_ROOM, .buffer = buffer};
+    if (number == config->workers) {
+        queue.kinds = 1U << QUEUE_OPENING;
+        queue.numbers[QUEUE_OPENING] = (uint16_t)(config->queue + LIVE_QUEUES * config->workers);
+        queue.room = OPENING_ROOM;
+        return queue;
+    }
+    for (unsigned kind = 0; kind < LIVE_QUEUES; kind++) {
+        queue.kinds |= 1U << kind;
+        queue.numbers[kind] = (uint16_t)(config->queue + kind * config->workers + number);
+    }
+    return queue;
+}
+
+/* => 0, or as workers_open() */
+static int open_worker(struct workers *workers, const struct live_config *config, int buffer, uint16_t *number)
+{
+    struct worker *worker = &workers->list[workers->count];
+    *worker = (struct worker){.all = workers,
+                              .number = workers->count++,
+                              .reject = {.fds = {-1, -1}},
+                              .needs_mac = tg_policy_needs_mac(workers->policy),
+                              .needs_minute = tg_policy_needs_minute(workers->policy)};
+    const struct queue_config queue = queues_of(config, worker->number, buffer);
+    int error = queue_open(&worker->queue, &queue, number);
+    if (error != 0)
+        return error;
+    *number = 0;
+    error = reject_open(&worker->reject, HOOKS_OWN);
+    if (error != 0 || config->output == LIVE_SILENT)
+        return error;
+    worker->judged = calloc(QUEUE_BATCH, sizeof *worker->judged);
+    worker->text = malloc((size_t)QUEUE_BATCH * REPORT_ROOM);
+    return worker->judged == NULL || worker->text == NULL ? -ENOMEM : 0;
+}
+
 int workers_open(struct workers *workers, const struct live_config *config, int buffer, uint16_t *number)
 {
     *number = 0;
     pthread_mutex_init(&workers->writing, NULL);
-    workers->list = calloc(config->workers, sizeof *workers->list);
+    unsigned count = config->workers + WORKERS_BESIDES;
+    workers->list = calloc(count, sizeof *workers->list);
     if (workers->list == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < config->workers; i++) {
-        struct worker *worker = &workers->list[workers->count++];
-        *worker = (struct worker){.all = workers,
-                                  .number = i,
-                                  .reject = {.fds = {-1, -1}},
-                                  .needs_mac = tg_policy_needs_mac(workers->policy),
-                                  .needs_minute = tg_policy_needs_minute(workers->policy)};
-        struct queue_config queue = {.kinds = (1U << QUEUE_KINDS) - 1, .room = QUEUE_ROOM, .buffer = buffer};
-        for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
-            queue.numbers[kind] = (uint16_t)(config->queue + kind * config->workers + i);
-        int error = queue_open(&worker->queue, &queue, number);
+    while (workers->count < count) {
+        int error = open_worker(workers, config, buffer, number);
         if (error != 0)
             return error;
-        *number = 0;
-        error = reject_open(&worker->reject, HOOKS_OWN);
-        if (error != 0)
-            return error;
-        if (config->output == LIVE_SILENT)
-            continue;
-        worker->judged = calloc(QUEUE_BATCH, sizeof *worker->judged);
-        worker->text = malloc((size_t)QUEUE_BATCH * REPORT_ROOM);
-        if (worker->judged == NULL || worker->text == NULL)
-            return -ENOMEM;
     }
     const struct held_config held = {
-        .number = (uint16_t)(config->queue + QUEUE_KINDS * config->workers),
+        .number = (uint16_t)(config->queue + LIVE_QUEUES * config->workers + 1),
         .back = (uint16_t)(config->queue + QUEUE_SINGLE * config->workers),
         .failed = workers->failed,
     };
@@ -401,7 +435,10 @@ int workers_start(struct workers *workers)
         }
         worker->running = true;
         char name[16];
-        snprintf(name, sizeof name, "worker %u", i % LIVE_WORKERS_MAX);
+        if (is_for_opening(worker))
+            snprintf(name, sizeof name, "beginnings");
+        else
+            snprintf(name, sizeof name, "worker %u", i % LIVE_WORKERS_MAX);
         pthread_setname_np(worker->thread, name);
     }
     return 0;

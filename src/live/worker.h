@@ -4,6 +4,10 @@
  * (held.h), and standard output. The view is
  * read without a lock: a worker says which view it is looking at for the length of a batch, and whoever has put another
  * in its place waits until none looks at the old one.
+ *
+ * One more looks after what begins TCP connections, from all interfaces, at a lower priority than the others have. A
+ * flood of SYNs fills its queue and takes the time that is left; what is established has queues of its own, and workers
+ * that come first.
  */
 #ifndef LIVE_WORKER_H
 #define LIVE_WORKER_H
@@ -19,6 +23,8 @@
 #include "tidegate/engine.h"
 
 struct worker;
+
+enum { WORKERS_BESIDES = 1 }; /* those that the user has not asked for */
 
 struct workers {
     /* Immutable while workers run. */
@@ -47,7 +53,8 @@ struct worker_totals {
     uint64_t left;                /* fragments dropped that were to wait when all else had ended */
 };
 
-/* Take queues for `count` workers. The members above `view` are filled by the caller before, and `view` before
+/* Take the queues. The engine has as many workers as there are here: the configuration's, and WORKERS_BESIDES. The
+ * members above `view` are filled by the caller before, and `view` before
  * workers_start().
  * => 0, or as queue_open() and reject_open(), with *number the queue that was refused, or 0 if it was not a queue */
 int workers_open(struct workers *workers, const struct live_config *config, int buffer, uint16_t *number);

@@ -122,6 +122,31 @@ def a_syn_flood_from_everywhere(scene):
     expect(peak < 16384 // 4 + 500, f'the flood took {peak} places')
 
 
+def queues(scene):
+    """=> {number: (packets so far, packets dropped for want of room)} of the router's packet queues"""
+    lines = scene.run('router', 'cat', '/proc/net/netfilter/nfnetlink_queue', check=True).stdout.splitlines()
+    rows = [[int(word) for word in line.split()] for line in lines]
+    return {row[0]: (row[7], row[5] + row[6]) for row in rows}
+
+
+@scenario(RULES)
+def a_syn_flood_as_fast_as_it_gets(scene):
+    """It has a queue of its own: what is established finds room, however full that is."""
+    like_the_world(scene)
+    Echo(scene, 'camera', 7000)
+    transfer = Transfer(scene, FLOOD + 1)
+    with scene.connect('home', ROUTER, 7000) as standing:
+        with flooding(scene, ('web', ('-S', '-p', '8080', '--rand-source', '--flood'))):
+            for number in range(3):
+                speaks(standing, b'still here %d' % number)
+        transfer.ends_whole()
+        speaks(standing, b'after')
+    opening = 3 * os.cpu_count()
+    seen = queues(scene)
+    expect(seen[opening][0] > 10000, f'that was no flood: {seen}')
+    expect(not any(dropped for number, (_, dropped) in seen.items() if number != opening), f'others had no room: {seen}')
+
+
 @scenario(RULES)
 def a_syn_flood_at_a_closed_port(scene):
     survives(scene, ('web', ('-S', '-p', '8081', '--rand-source', '-i', 'u100')))

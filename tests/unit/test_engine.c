@@ -31,9 +31,9 @@ TEST(configurations_that_cannot_be)
         bool possible;
     } rows[] = {
         {"one worker", {.connections = 1, .workers = 1}, true},
-        {"64 workers", {.connections = 1, .workers = 64}, true},
+        {"128 workers", {.connections = 1, .workers = 128}, true},
         {"none", {.connections = 1, .workers = 0}, false},
-        {"65 workers", {.connections = 1, .workers = 65}, false},
+        {"129 workers", {.connections = 1, .workers = 129}, false},
         {"more connections than can be numbered", {.connections = UINT32_MAX, .workers = 1}, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -84,6 +84,9 @@ TEST(all_that_is_the_routers)
     assert_int_equal(plan.first[QUEUE_JOINED], 100);
     assert_int_equal(plan.first[QUEUE_SINGLE], 103);
     assert_int_equal(plan.first[QUEUE_HEADS], 106);
+    assert_int_equal(plan.first[QUEUE_OPENING], 109);
+    assert_int_equal(hooks_queues(&plan, QUEUE_HEADS), 3);
+    assert_int_equal(hooks_queues(&plan, QUEUE_OPENING), 1);
     hooks_plan_free(&plan);
     tg_policy_free(policy);
 }
