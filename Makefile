@@ -55,10 +55,15 @@ $(BUILD)/tidegate: $(call object,$(drivers)) $(BUILD)/libtidegate.a
 	$(call quiet,LD  )$(CC) $(CFLAGS) -o $@ $^ $(ldflags) $(LDFLAGS) $(libs)
 
 $(BUILD)/%.o: %.c
-	$(call quiet,CC  )mkdir -p $(@D) && $(CC) $(cflags) $(CFLAGS) $(unoptimized) -c -o $@ $<
+	$(call quiet,CC  )mkdir -p $(@D) && $(CC) $(cflags) $(CFLAGS) $(level) -c -o $@ $<
 
 # A test itself need not be fast, and is compiled in a fifth of the time; what it tests is as it is for users.
-$(BUILD)/tests/unit/%.o: unoptimized := -O0
+$(BUILD)/tests/unit/%.o: level := -O0
+
+# No packet waits for these: where flash is short, as small as the compiler can make them.
+ifeq ($(SMALL),yes)
+$(foreach d,cli rules analysis import,$(BUILD)/src/$(d)/%.o): level := $(shell $(CC) -Oz -E - </dev/null >/dev/null 2>&1 && echo -Oz)
+endif
 
 # Tests of drivers need them as a library, without main().
 $(BUILD)/libdrivers.a: $(call object,$(filter-out src/cli/main.c,$(drivers)))
