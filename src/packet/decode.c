@@ -24,7 +24,7 @@ struct ip_facts {
     bool is_fragment, more;
     uint16_t offset, length; /* of the fragment: what it carries of the datagram */
     uint32_t id;
-    struct tg_addr final; /* where it goes in the end */
+    struct tg_addr *final; /* where it goes in the end, written there at once */
     bool is_final_hidden;
 };
 
@@ -45,22 +45,24 @@ static inline __attribute__((always_inline)) enum tg_decoded read_ipv4(const uin
     if (room < IP4_HEADER)
         return TG_MALFORMED;
     uint32_t header = (ip[0] & 15) * 4u, total = wire_get16(ip + IP4_LENGTH);
-    uint16_t fragment = wire_get16(ip + IP4_FRAGMENT);
+    uint16_t fragment = wire_get16(ip + IP4_FRAGMENT), offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
+    bool more = fragment & IP4_MORE;
+    struct tg_addr dst = tg_ipv4(wire_get32(ip + IP4_DST));
     layout->tuple.family = TG_IPV4;
     layout->tuple.proto = ip[IP4_PROTO];
     layout->tuple.src = tg_ipv4(wire_get32(ip + IP4_SRC));
-    layout->tuple.dst = tg_ipv4(wire_get32(ip + IP4_DST));
+    layout->tuple.dst = dst;
     if (header < IP4_HEADER || header > room || total < header)
         return TG_MALFORMED;
     layout->transport = (uint16_t)(at + header);
     layout->end = at + total;
-    facts->final = layout->tuple.dst;
+    *facts->final = dst; /* what has just been written to memory would not come back at once */
     facts->ttl = ip[IP4_TTL];
     facts->id = wire_get16(ip + IP4_ID);
-    facts->offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
-    facts->more = fragment & IP4_MORE;
-    facts->is_fragment = facts->more || facts->offset != 0;
-    if (facts->is_fragment && !read_fragment(facts, total - header, header))
+    facts->offset = offset;
+    facts->more = more;
+    facts->is_fragment = more || offset != 0;
+    if ((more || offset != 0) && !read_fragment(facts, total - header, header))
         return TG_MALFORMED;
     return TG_DECODED;
 }
@@ -82,7 +84,7 @@ static enum tg_decoded read_routing(const uint8_t *ext, uint32_t size, struct ip
     uint32_t listed = type == IP6_ROUTING_MOBILE ? 1 : ext[IP6_ROUTING_LAST] + 1u;
     if (left > listed || listed > addresses || (type == IP6_ROUTING_MOBILE && addresses != 1))
         return TG_MALFORMED;
-    facts->final = tg_addr_load(TG_IPV6, ext + IP6_ROUTING_ADDRESSES);
+    *facts->final = tg_addr_load(TG_IPV6, ext + IP6_ROUTING_ADDRESSES);
     return TG_DECODED;
 }
 
@@ -144,7 +146,7 @@ static enum tg_decoded read_ipv6(const uint8_t *data, uint32_t len, uint16_t at,
     layout->tuple.src = tg_addr_load(TG_IPV6, ip + IP6_SRC);
     layout->tuple.dst = tg_addr_load(TG_IPV6, ip + IP6_DST);
     layout->end = at + IP6_HEADER + wire_get16(ip + IP6_LENGTH);
-    facts->final = layout->tuple.dst;
+    *facts->final = layout->tuple.dst;
     facts->ttl = ip[IP6_HOPS];
     enum tg_decoded decoded = read_extensions(data, len, layout->end, &proto, &transport, facts);
     layout->tuple.proto = proto;
@@ -214,7 +216,8 @@ static bool is_icmp(const struct tg_tuple *tuple)
 /* The packet that an error quotes, as far as its ports or identifier: only then can its connection be found. */
 static bool read_quote(const struct tg_packet *packet, struct tg_layout *quote)
 {
-    struct ip_facts facts = {0};
+    struct tg_addr final;
+    struct ip_facts facts = {.final = &final};
     const uint8_t *data = packet->data;
     memset(quote, 0, sizeof *quote);
     uint32_t len = packet->len < packet->outer.end ? packet->len : packet->outer.end;
@@ -429,8 +432,6 @@ static uint32_t dccp_coverage(const uint8_t *dccp, uint32_t length)
 static bool is_checksum_right(const struct tg_packet *packet)
 {
     const struct tg_layout *outer = &packet->outer;
-    struct tg_tuple pseudo = outer->tuple;
-    pseudo.dst = packet->final;
     const uint8_t *header = packet->data + outer->transport;
     uint32_t length = outer->end - outer->transport, covered = length;
     switch (outer->tuple.proto) {
@@ -457,7 +458,8 @@ static bool is_checksum_right(const struct tg_packet *packet)
     }
     if (packet->is_final_hidden)
         return true;
-    return checksum_add(checksum_pseudo(&pseudo, length), checksum_sum(header, covered)) == 0xffff;
+    uint16_t pseudo = checksum_pseudo(outer->tuple.src, packet->final, outer->tuple.proto, length);
+    return checksum_add(pseudo, checksum_sum(header, covered)) == 0xffff;
 }
 
 static inline uint16_t sum_of_header(const struct tg_packet *packet)
@@ -468,11 +470,16 @@ static inline uint16_t sum_of_header(const struct tg_packet *packet)
 
 enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
 {
-    struct ip_facts facts = {0};
+    struct ip_facts facts = {.final = &packet->final};
+    packet->final = (struct tg_addr){0, 0};
     packet->outer = (struct tg_layout){.ip = 0};
     packet->kind = TG_TRANSPORT_OTHER;
     packet->cut = false;
-    memset(&packet->tcp, 0, offsetof(struct tg_packet, quote) - offsetof(struct tg_packet, tcp));
+    packet->quoted = false;
+    memset(&packet->tcp, 0, sizeof packet->tcp); /* one by one: all together would be cleared by a slow instruction */
+    memset(&packet->icmp, 0, sizeof packet->icmp);
+    memset(&packet->sctp, 0, sizeof packet->sctp);
+    memset(&packet->dccp, 0, sizeof packet->dccp);
     enum tg_decoded decoded = read_ip(packet->data, packet->len, 0, &packet->outer, &facts);
     packet->ttl = facts.ttl;
     packet->fragment = facts.is_fragment;
@@ -480,7 +487,6 @@ enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
     packet->fragment_offset = facts.offset;
     packet->fragment_length = facts.length;
     packet->fragment_id = facts.id;
-    packet->final = facts.final;
     packet->is_final_hidden = facts.is_final_hidden;
     if (decoded != TG_DECODED || packet->outer.end > packet->wire_len || packet->outer.end < packet->outer.transport)
         return TG_MALFORMED;
@@ -513,7 +519,8 @@ void tg_packet_fill_checksum(struct tg_packet *packet)
     outer.tuple.dst = is_underway ? packet->final : tg_addr_load(outer.tuple.family, dst);
     uint8_t *field = header + (is_udp ? UDP_CHECKSUM : TCP_CHECKSUM);
     wire_put16(field, 0);
-    uint16_t sum = (uint16_t)~checksum_add(checksum_pseudo(&outer.tuple, length), checksum_sum(header, length));
+    uint16_t sum = (uint16_t)~checksum_add(checksum_pseudo(outer.tuple.src, outer.tuple.dst, outer.tuple.proto, length),
+                                           checksum_sum(header, length));
     wire_put16(field, sum == 0 && is_udp ? 0xffff : sum);
 }
 

@@ -95,7 +95,7 @@ size_t make_packet(uint8_t out[static MAKE_ROOM], const struct tg_tuple *tuple, 
     if (checksum != 0) {
         uint16_t sum = checksum_sum(header, size);
         if (tuple->proto != TG_PROTO_ICMP)
-            sum = checksum_add(sum, checksum_pseudo(tuple, size));
+            sum = checksum_add(sum, checksum_pseudo(tuple->src, tuple->dst, tuple->proto, size));
         sum = (uint16_t)~sum;
         wire_put16(header + checksum, sum == 0 ? UINT16_MAX : sum);
     }

@@ -34,7 +34,8 @@ static size_t write_reset(const struct tg_packet *packet, uint8_t *out, size_t r
         wire_put32(tcp + TCP_ACK, packet->tcp.seq + used);
         tcp[TCP_FLAGS] = TG_TCP_RST | TG_TCP_ACK;
     }
-    uint16_t sum = checksum_add(checksum_pseudo(&tuple, TCP_HEADER), checksum_sum(tcp, TCP_HEADER));
+    uint16_t sum =
+        checksum_add(checksum_pseudo(tuple.src, tuple.dst, tuple.proto, TCP_HEADER), checksum_sum(tcp, TCP_HEADER));
     wire_put16(tcp + TCP_CHECKSUM, (uint16_t)~sum);
     make_ip(out, &tuple, TCP_HEADER);
     return at + TCP_HEADER;
@@ -66,7 +67,7 @@ static size_t write_error(const struct tg_packet *packet, struct tg_addr own, ui
     memcpy(icmp + ICMP_HEADER, packet->data, quoted);
     uint16_t sum = checksum_sum(icmp, length);
     if (!is_ipv4)
-        sum = checksum_add(sum, checksum_pseudo(&tuple, length));
+        sum = checksum_add(sum, checksum_pseudo(tuple.src, tuple.dst, tuple.proto, length));
     wire_put16(icmp + ICMP_CHECKSUM, (uint16_t)~sum);
     make_ip(out, &tuple, length);
     if (is_ipv4)

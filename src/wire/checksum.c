@@ -36,10 +36,10 @@ uint16_t checksum_sum(const uint8_t *bytes, size_t len)
     return wire_get16(folded);
 }
 
-uint16_t checksum_pseudo(const struct tg_tuple *tuple, uint32_t length)
+uint16_t checksum_pseudo(struct tg_addr src, struct tg_addr dst, uint8_t proto, uint32_t length)
 {
-    uint64_t sum = (uint64_t)length + tuple->proto;
-    sum += (tuple->src.lo & 0xffffffff) + (tuple->src.lo >> 32) + (tuple->dst.lo & 0xffffffff) + (tuple->dst.lo >> 32);
-    sum += (tuple->src.hi & 0xffffffff) + (tuple->src.hi >> 32) + (tuple->dst.hi & 0xffffffff) + (tuple->dst.hi >> 32);
+    uint64_t sum = (uint64_t)length + proto;
+    sum += (src.lo & 0xffffffff) + (src.lo >> 32) + (dst.lo & 0xffffffff) + (dst.lo >> 32);
+    sum += (src.hi & 0xffffffff) + (src.hi >> 32) + (dst.hi & 0xffffffff) + (dst.hi >> 32);
     return fold(sum);
 }

@@ -35,7 +35,7 @@ static inline uint16_t checksum_ip4(const uint8_t *ip)
 }
 
 /* The sum of the pseudo-header (RFC 768, 9293, 8200 8.1) for `length` bytes of transport header and data. */
-uint16_t checksum_pseudo(const struct tg_tuple *tuple, uint32_t length);
+uint16_t checksum_pseudo(struct tg_addr src, struct tg_addr dst, uint8_t proto, uint32_t length);
 
 /* The checksum field's value after the words that it covers changed: RFC 1624 equation 3, HC' = ~(~HC + ~m + m'), where
  * m and m' are the sums of what changed before and after. */
