@@ -47,7 +47,7 @@ class RteHash:
 
 
 def measure(bench):
-    engine = bench.compile('engine.c', '-I' + os.path.join(ROOT, 'include'), '-I' + os.path.join(ROOT, 'src'), bench.library, '-pthread')
+    engine = bench.engine()
     peer = RteHash(bench)
     cost = {count: [] for count in CONNECTIONS}
     begun, bare, pairs = [], [], []

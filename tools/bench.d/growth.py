@@ -34,7 +34,7 @@ def cost(engine, arguments):
 
 
 def measure(bench):
-    engine = bench.compile('engine.c', '-Iinclude', bench.library, '-pthread')
+    engine = bench.engine()
     times = {name: {n: [] for n in sizes} for name, (sizes, _) in CURVES.items()}
     for number in range(bench.rounds):
         for name, (sizes, arguments) in CURVES.items():
