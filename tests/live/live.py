@@ -115,6 +115,7 @@ class Scene(Home):
         super().__init__(**network)
         try:
             self.eye = self.outside()
+            self.run('router', 'ping', '-c', '1', '-W', '2', '203.0.113.254', check=True)  # what it is sure to see
             self.camera_log = self.camera()
             self.picture = self.curl('camera', 'http://192.168.1.50/snapshot.jpg').body
             expect(self.picture[:2] == b'\xff\xd8', 'the camera stand-in has no picture')
@@ -175,7 +176,6 @@ class Scene(Home):
         if self.firewall.is_running():
             status = self.firewall.stop()
             expect(status == 0, f'tidegate ended with {status} on SIGTERM')
-            self.run('router', 'ping', '-c', '1', '-W', '2', '203.0.113.254')  # what the sniffer is sure to see if it lives
         lost = self.eye.stop()
         expect(lost == 0, f'the sniffer outside lost {lost} packets')
         expect(any(True for _ in oracle.packets(self.eye.path)), 'the sniffer outside saw nothing at all')

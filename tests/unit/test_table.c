@@ -129,8 +129,8 @@ TEST(halves_are_found_by_what_is_half_translated)
     struct conn_table *table = conn_table_new(16, secret);
     struct tg_tuple original = tuple_of("192.168.1.9:5 > 203.0.113.1:8080", TG_PROTO_TCP),
                     reply = tuple_of("192.168.1.50:80 > 192.168.1.1:7", TG_PROTO_TCP),
-                    half = tuple_of("192.168.1.9:5 > 192.168.1.50:80", TG_PROTO_TCP),
-                    half_reply = tuple_of("192.168.1.50:80 > 192.168.1.9:5", TG_PROTO_TCP);
+                    half = tuple_of("192.168.1.9:7 > 192.168.1.50:80", TG_PROTO_TCP),
+                    half_reply = tuple_of("192.168.1.50:8080 > 192.168.1.9:5", TG_PROTO_TCP);
     enum conn_direction direction;
     conn_unlock(add(table, &original, &reply));
     struct conn *conn = conn_find_half(table, &half, &direction);
