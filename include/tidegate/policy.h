@@ -81,6 +81,10 @@ uint32_t tg_policy_connections(const struct tg_policy *policy);
 bool tg_policy_needs_minute(const struct tg_policy *policy);
 bool tg_policy_needs_mac(const struct tg_policy *policy);
 
+/* Whether a datagram that follows a SYN must be judged behind it, for a knock by both protocols: otherwise drivers may
+ * judge what begins TCP connections apart from all else. */
+bool tg_policy_needs_order(const struct tg_policy *policy);
+
 /* The IPv4 addresses that `translate` and `map` speak from: packets to them come to the router, though the router may
  * have them on no interface. Ranges may overlap.
  * => the i-th, or false past the last */

@@ -1,11 +1,12 @@
-/* A lock of one byte, held for the time of one packet at most. Waits by yielding when its holder does not run. */
+/* A lock of one byte, held for the time of one packet at most. Who waits long sleeps: its holder does not run, and may
+ * have a lower priority. */
 #ifndef CONNECTION_SPIN_H
 #define CONNECTION_SPIN_H
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 typedef _Atomic uint8_t spin_t;
 
@@ -16,10 +17,11 @@ static inline bool spin_try(spin_t *lock)
 
 static inline void spin_take(spin_t *lock)
 {
-    enum { PATIENCE = 100 };
+    enum { PATIENCE = 100, PAUSE = 20 * 1000 /* nanoseconds */ };
+    const struct timespec pause = {.tv_nsec = PAUSE};
     for (int tries = 0; !spin_try(lock); tries++)
         if (tries >= PATIENCE)
-            sched_yield();
+            nanosleep(&pause, NULL);
 }
 
 static inline void spin_release(spin_t *lock)

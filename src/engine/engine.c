@@ -85,13 +85,13 @@ void tg_engine_free(struct tg_engine *engine)
     free(engine);
 }
 
-/* Until no worker is at a packet that it began before `generation`. */
 static void set_timers(struct load *load)
 {
     for (int timer = 0; timer < POLICY_TIMERS; timer++)
         load->ticks[timer] = CONN_SECONDS(policy_timeout(load->policy, (enum policy_timer)timer));
 }
 
+/* Until no worker is at a packet that it began before `generation`. */
 static void wait_for_workers(struct tg_engine *engine, uint32_t generation)
 {
     for (unsigned i = 0; i < engine->worker_count; i++) {

@@ -10,12 +10,12 @@
  * the router's own would be refused by the kernel as a martian.) POSTROUTING (mangle)  what the router itself sends;
  * and the second half of a translation that PREROUTING began, where both ends change.
  *
- * What begins TCP connections, SYNs and the answers to them, has a queue of its own: nothing that is established waits
- * behind a flood of them, or finds no room. Of all else IPv4 packets are queued whole, since any of them may have to be
- * rewritten: TCP and SCTP as joined packets (whose checksums are left undone, which only their own protocols can make
- * good later), all others one by one. Of IPv6 ones the beginning is enough: none is ever translated. Loopback is never
- * queued. What is only switched between ports of a bridge is not judged, also where the kernel shows it to these hooks
- * (br_netfilter).
+ * What begins TCP connections, a SYN alone, has a queue of its own: nothing that is established waits behind a flood of
+ * them, or finds no room. (In IPv6 only by nft: iptables cannot ask for it without dropping fragments.) Of all else
+ * IPv4 packets are queued whole, since any of them may have to be rewritten: TCP and SCTP as joined packets (whose
+ * checksums are left undone, which only their own protocols can make good later), all others one by one. Of IPv6 ones
+ * the beginning is enough: none is ever translated. Loopback is never queued. What is only switched between ports of a
+ * bridge is not judged, also where the kernel shows it to these hooks (br_netfilter).
  *
  * There is no bypass: while nobody takes the packets, the kernel drops them. The exception is a zone that the rules
  * file says is `on-failure open`: packets that come in or leave by its interfaces are queued such that the kernel lets
@@ -64,6 +64,7 @@ struct hooks_interface {
 struct hooks_plan {
     uint16_t first[QUEUE_KINDS];
     unsigned queues; /* of each kind, but QUEUE_OPENING, of which there is one */
+    bool is_ordered; /* nothing goes to that: SYNs stay in order with all else (tg_policy_needs_order()) */
     /* Networks whose addresses count as the router's though the kernel has them on no interface: those that the rules
      * file states, and those that it translates to. IPv4, each of them once, bits behind the prefix not set. */
     struct tg_prefix *own;

@@ -8,6 +8,7 @@
 
 #define TABLE   "tidegate"
 #define SCRATCH "tidegate-try" /* no chain of it is hooked */
+#define OPENS   "tcp flags & (syn | ack) == syn"
 
 static void write_queue(FILE *script, const struct hooks_plan *plan, const char *match, enum queue_kind kind,
                         bool bypass)
@@ -22,8 +23,8 @@ static void write_queue(FILE *script, const struct hooks_plan *plan, const char 
 
 static void write_queues(FILE *script, const struct hooks_plan *plan, bool ipv6, bool bypass)
 {
-    write_queue(script, plan, ipv6 ? "tcp flags & syn != 0" : "meta nfproto ipv4 tcp flags & syn != 0", QUEUE_OPENING,
-                bypass);
+    if (!plan->is_ordered)
+        write_queue(script, plan, ipv6 ? OPENS : "meta nfproto ipv4 " OPENS, QUEUE_OPENING, bypass);
     write_queue(script, plan, "meta nfproto ipv4 meta l4proto { tcp, sctp }", QUEUE_JOINED, bypass);
     write_queue(script, plan, "meta nfproto ipv4", QUEUE_SINGLE, bypass);
     if (ipv6)

@@ -91,7 +91,7 @@ static int gather_interfaces(struct hooks_plan *plan, const struct tg_policy *po
 
 int hooks_plan_make(struct hooks_plan *plan, const struct tg_policy *policy, uint16_t first, unsigned queues)
 {
-    *plan = (struct hooks_plan){.queues = queues};
+    *plan = (struct hooks_plan){.queues = queues, .is_ordered = tg_policy_needs_order(policy)};
     for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
         plan->first[kind] = (uint16_t)(first + kind * queues); /* QUEUE_OPENING is the last */
     int error = gather_own(plan, policy);

@@ -90,13 +90,18 @@ static void write_queue(const struct writer *w, const char *chain, const char *m
 /* The end of a chain: nothing gets past. */
 static void write_queues(const struct writer *w, const char *chain)
 {
-    write_queue(w, chain, " -p udp", w->family == IPV4 ? QUEUE_SINGLE : QUEUE_HEADS);
-    write_queue(w, chain, " -p tcp --tcp-flags SYN SYN", QUEUE_OPENING);
-    if (w->family == IPV4) {
-        write_queue(w, chain, " -p tcp", QUEUE_JOINED);
-        write_queue(w, chain, " -p sctp", QUEUE_JOINED);
+    if (w->family == IPV6) { /* where a protocol is asked for, iptables drops fragments that do not show theirs */
+        write_queue(w, chain, "", QUEUE_HEADS);
+        return;
     }
-    write_queue(w, chain, "", w->family == IPV4 ? QUEUE_SINGLE : QUEUE_HEADS);
+    write_queue(w, chain, " -p udp", QUEUE_SINGLE);
+    if (!w->plan->is_ordered) {
+        write_queue(w, chain, " -p tcp -f", QUEUE_JOINED); /* asked for flags it drops some of TCP's */
+        write_queue(w, chain, " -p tcp --tcp-flags SYN,ACK SYN", QUEUE_OPENING);
+    }
+    write_queue(w, chain, " -p tcp", QUEUE_JOINED);
+    write_queue(w, chain, " -p sctp", QUEUE_JOINED);
+    write_queue(w, chain, "", QUEUE_SINGLE);
 }
 
 /* Out of a chain with packets that have any of these bits. */

@@ -35,7 +35,8 @@ enum queue_kind {
     QUEUE_SINGLE,
     /* Only the first QUEUE_HEAD bytes, of packets that are not rewritten if there are more. */
     QUEUE_HEADS,
-    /* Whole: what begins connections of TCP, and nothing that belongs to one. */
+    /* Whole: SYNs. What belongs to a connection is in other queues, and need not come in the order of these: a sender
+     * waits for the answer to its SYN. */
     QUEUE_OPENING,
     QUEUE_KINDS
 };

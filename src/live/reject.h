@@ -1,8 +1,9 @@
 /* Answering what is rejected, or has found no room: TCP resets and ICMP errors, sent by raw sockets with the mark that
  * lets them pass the hooks.
  *
- * Each worker has a sender of its own. Answers are limited in number (RFC 1812 4.3.2.8, RFC 4443 2.4 f): whoever forges
- * sources cannot make the router flood someone else. What is over the limit is dropped in silence.
+ * Each worker has a sender of its own; what refuses connections of TCP comes from the one that looks after SYNs.
+ * Answers are limited in number (RFC 1812 4.3.2.8, RFC 4443 2.4 f): whoever forges sources cannot make the router flood
+ * someone else. What is over the limit is dropped in silence.
  */
 #ifndef LIVE_REJECT_H
 #define LIVE_REJECT_H

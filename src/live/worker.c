@@ -337,8 +337,8 @@ static void *work(void *context)
     struct worker *worker = context;
     struct queue_packet batch[QUEUE_BATCH];
     bool nudged = false;
-    if (is_for_opening(worker))
-        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), OPENING_NICENESS);
+    if (is_for_opening(worker)) /* of this thread alone */
+        (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + OPENING_NICENESS);
     int error = queue_start(worker->queue);
     while (error == 0 && !nudged) {
         size_t count;

@@ -88,6 +88,16 @@ bool tg_policy_needs_mac(const struct tg_policy *policy)
     return policy_needs(policy).mac;
 }
 
+bool tg_policy_needs_order(const struct tg_policy *policy)
+{
+    const struct policy_knock *knock;
+    for (size_t i = 0; (knock = policy_knock(policy, i)) != NULL; i++)
+        for (size_t step = 1; step < knock->count; step++)
+            if (knock->steps[step].proto != knock->steps[0].proto)
+                return true;
+    return false;
+}
+
 bool tg_policy_outside_address(const struct tg_policy *policy, size_t i, struct tg_range *range)
 {
     for (size_t at = 0; at < policy->translations.count; at++) {

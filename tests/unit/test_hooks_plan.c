@@ -87,8 +87,41 @@ TEST(all_that_is_the_routers)
     assert_int_equal(plan.first[QUEUE_OPENING], 109);
     assert_int_equal(hooks_queues(&plan, QUEUE_HEADS), 3);
     assert_int_equal(hooks_queues(&plan, QUEUE_OPENING), 1);
+    assert_false(plan.is_ordered);
     hooks_plan_free(&plan);
     tg_policy_free(policy);
+}
+
+/* A knock by one protocol comes in order by itself. */
+TEST(a_knock_by_both_protocols_is_kept_in_order)
+{
+    static const struct {
+        const char *name;
+        uint8_t protos[3];
+        bool is_ordered;
+    } rows[] = {
+        {"tcp", {TG_PROTO_TCP, TG_PROTO_TCP, TG_PROTO_TCP}, false},
+        {"udp", {TG_PROTO_UDP, TG_PROTO_UDP, TG_PROTO_UDP}, false},
+        {"udp at last", {TG_PROTO_TCP, TG_PROTO_TCP, TG_PROTO_UDP}, true},
+        {"tcp between", {TG_PROTO_UDP, TG_PROTO_TCP, TG_PROTO_UDP}, true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct policy_knock knock = {
+            .name = "sesame", .src = {POLICY_NONE, false}, .count = 3, .seconds = 5, .open = 60};
+        struct tg_policy *policy = policy_new();
+        struct hooks_plan plan;
+        uint32_t number;
+        for (int step = 0; step < 3; step++) {
+            knock.steps[step].proto = rows[i].protos[step];
+            knock.steps[step].port = (uint16_t)(7000 + step);
+        }
+        assert_int_equal(policy_add_knock(policy, &knock, &number), 0);
+        assert_int_equal(policy_seal(policy), 0);
+        assert_int_equal(hooks_plan_make(&plan, policy, 0, 1), 0);
+        CHECK_EQUAL(rows[i].name, plan.is_ordered, rows[i].is_ordered);
+        hooks_plan_free(&plan);
+        tg_policy_free(policy);
+    }
 }
 
 /* Asked one after the other, the first that fits must say what the zone of the interface says. */
@@ -125,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_are_prefixes),
         cmocka_unit_test(all_that_is_the_routers),
+        cmocka_unit_test(a_knock_by_both_protocols_is_kept_in_order),
         cmocka_unit_test(interfaces_are_asked_in_the_order_of_zones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
