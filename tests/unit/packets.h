@@ -186,6 +186,8 @@ static inline uint32_t transport_sum(const uint8_t *ip, const uint8_t *header, u
         length = covered = get16(header + 4);
     if (proto == TG_PROTO_DCCP && (header[5] & 15) != 0)
         covered = header[4] * 4u + ((header[5] & 15) - 1) * 4u;
+    if (proto == TG_PROTO_DCCP && covered > length)
+        covered = length;
     return naive_sum(header, covered, proto == TG_PROTO_ICMP ? 0 : naive_pseudo(ip, proto, length));
 }
 
