@@ -344,11 +344,11 @@ static void *work(void *context)
         size_t count;
         error = queue_receive(worker->queue, batch, &count, &nudged);
         judge_batch(worker, batch, count);
+        if (worker->text_len != 0)
+            put_out(worker); /* before they go on, and other workers tell of what answers them */
         int answered = queue_answer_all(worker->queue);
         if (error == 0)
             error = answered;
-        if (worker->text_len != 0)
-            put_out(worker);
     }
     if (error != 0) {
         const uint64_t one = 1;
