@@ -62,7 +62,7 @@ $(BUILD)/tests/unit/%.o: level := -O0
 
 # No packet waits for these: where flash is short, as small as the compiler can make them.
 ifeq ($(SMALL),yes)
-$(foreach d,cli rules analysis import,$(BUILD)/src/$(d)/%.o): level := $(shell $(CC) -Oz -E - </dev/null >/dev/null 2>&1 && echo -Oz)
+$(foreach d,cli rules analysis import probe report,$(BUILD)/src/$(d)/%.o): level := $(shell $(CC) -Oz -E - </dev/null >/dev/null 2>&1 && echo -Oz)
 endif
 
 # Tests of drivers need them as a library, without main().

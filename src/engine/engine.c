@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages/pages.h"
+
 enum { DEFAULT_CONNECTIONS = 16384, MOST_CONNECTIONS = 1 << 28, MOST_WORKERS = 128 };
 
 static uint32_t room_of(const struct tg_engine_config *config)
@@ -12,7 +14,16 @@ static uint32_t room_of(const struct tg_engine_config *config)
     return config->connections == 0 ? DEFAULT_CONNECTIONS : config->connections;
 }
 
+/* The hits of one worker: whole lines of a cache, and room between them and the next one's. */
+static size_t row_of(const struct tg_policy *policy)
+{
+    enum { UNIT = 8 };
+    _Static_assert(UNIT * sizeof(struct hits) % 64 == 0, "so many fill lines");
+    return (tg_policy_statement_count(policy) + UNIT - 1) / UNIT * UNIT + UNIT;
+}
+
 /* What tg_engine_load() takes. */
+
 static size_t load_size(const struct tg_engine_config *config)
 {
     const struct tg_policy *policy = config->policy;
@@ -20,7 +31,7 @@ static size_t load_size(const struct tg_engine_config *config)
         return 0;
     size_t peers = filter_needs_peers(policy) ? mapping_peers_size(room_of(config)) : 0;
     size_t expectations = policy_helper(policy, 0) != NULL ? expectation_table_size(room_of(config)) : 0;
-    return sizeof(struct load) + (tg_policy_statement_count(policy) * config->workers + 1) * sizeof(struct hits) +
+    return sizeof(struct load) + pages_size(row_of(policy) * config->workers, sizeof(struct hits)) +
            meter_size(policy, room_of(config)) + watch_size(policy) + peers + expectations;
 }
 
@@ -65,7 +76,7 @@ static void free_load(struct load *load)
 {
     if (load == NULL)
         return;
-    free(load->hits);
+    pages_free(load->hits, load->row * load->workers, sizeof *load->hits);
     meter_free(load->meter);
     watch_free(load->watch);
     free(load);
@@ -112,7 +123,7 @@ static int fill_load(const struct tg_engine *engine, struct load *load, const st
         load->watch = before->watch;
         return 0;
     }
-    load->hits = calloc(load->statements * engine->worker_count + 1, sizeof *load->hits);
+    load->hits = pages_new(load->row * load->workers, sizeof *load->hits);
     load->meter = meter_new(load->policy, conn_room(engine->table), engine->secret);
     load->metered_since = load->generation;
     load->watch = watch_new(load->policy, engine->secret);
@@ -130,6 +141,8 @@ int tg_engine_load(struct tg_engine *engine, const struct tg_policy *policy, con
         .network = network,
         .generation = generation == 0 ? 1 : generation,
         .statements = tg_policy_statement_count(policy),
+        .row = row_of(policy),
+        .workers = engine->worker_count,
         .needs_mac = tg_policy_needs_mac(policy),
         .has_helpers = policy_helper(policy, 0) != NULL,
     };
@@ -172,7 +185,7 @@ struct tg_hits tg_engine_hits(const struct tg_engine *engine, uint32_t statement
     if (load == NULL || statement >= load->statements)
         return hits;
     for (unsigned i = 0; i < engine->worker_count; i++) {
-        const struct hits *h = &load->hits[i * load->statements + statement];
+        const struct hits *h = &load->hits[i * load->row + statement];
         hits.packets += counter_read(&h->packets);
         hits.bytes += counter_read(&h->bytes);
     }

@@ -41,11 +41,12 @@ struct load {
     const struct tg_network *network;
     uint32_t generation;           /* from 1 */
     uint32_t ticks[POLICY_TIMERS]; /* of each timer */
-    size_t statements;
+    size_t statements, workers;
     bool has_helpers;
     bool needs_mac; /* some rule asks for the sender's hardware address */
     /* Passed on to the next load of the same policy. */
-    struct hits *hits; /* of each worker in turn, `statements` each */
+    struct hits *hits; /* of each worker in turn, a row each */
+    size_t row;        /* `statements`, and so many more that no two workers write to one line of a cache */
     struct meter *meter;
     uint32_t metered_since; /* the generation for which `meter` was made */
     struct watch *watch;

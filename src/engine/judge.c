@@ -303,7 +303,7 @@ static void count(const struct passage *p)
     counter_add(&w->bytes, p->came_len);
     counter_add(&w->verdicts[v->action][v->reason], 1);
     if (v->statement != TG_NO_STATEMENT && !v->as_it_stands) { /* a copy has been counted as what it is a copy of */
-        struct hits *hits = &p->load->hits[p->worker * p->load->statements + v->statement];
+        struct hits *hits = &p->load->hits[p->worker * p->load->row + v->statement];
         counter_add(&hits->packets, 1);
         counter_add(&hits->bytes, p->came_len);
     }
