@@ -18,6 +18,17 @@
 
 enum { MOST_EXTENSIONS = 8 };
 
+/* Functions of which a packet that is_plain() gets a copy, in which all that this tells of it (`plain`) falls away. */
+#define INLINED static inline __attribute__((always_inline))
+
+/* What nearly all packets are: TCP over IPv4 without options, and no fragment; and both headers are there. */
+static inline bool is_plain(const struct tg_packet *packet)
+{
+    const uint8_t *ip = packet->data;
+    return packet->len >= IP4_HEADER + TCP_HEADER && ip[0] == (4 << 4 | IP4_HEADER / 4) &&
+           ip[IP4_PROTO] == TG_PROTO_TCP && (wire_get16(ip + IP4_FRAGMENT) & (IP4_MORE | IP4_OFFSET)) == 0;
+}
+
 /* Where an IP header led: what a quoted packet needs, and what the outer one needs besides. */
 struct ip_facts {
     uint8_t ttl;
@@ -37,19 +48,19 @@ static bool read_fragment(struct ip_facts *facts, uint32_t length, uint32_t befo
     return length != 0 && before + facts->offset + length <= UINT16_MAX && !(facts->more && length % 8 != 0);
 }
 
-static inline __attribute__((always_inline)) enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at,
-                                                                       struct tg_layout *layout, struct ip_facts *facts)
+INLINED enum tg_decoded read_ipv4(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
+                                  struct ip_facts *facts, bool plain)
 {
     const uint8_t *ip = data + at;
     uint32_t room = len - at;
-    if (room < IP4_HEADER)
+    if (!plain && room < IP4_HEADER)
         return TG_MALFORMED;
-    uint32_t header = (ip[0] & 15) * 4u, total = wire_get16(ip + IP4_LENGTH);
-    uint16_t fragment = wire_get16(ip + IP4_FRAGMENT), offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
+    uint32_t header = plain ? IP4_HEADER : (ip[0] & 15) * 4u, total = wire_get16(ip + IP4_LENGTH);
+    uint16_t fragment = plain ? 0 : wire_get16(ip + IP4_FRAGMENT), offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
     bool more = fragment & IP4_MORE;
     struct tg_addr dst = tg_ipv4(wire_get32(ip + IP4_DST));
     layout->tuple.family = TG_IPV4;
-    layout->tuple.proto = ip[IP4_PROTO];
+    layout->tuple.proto = plain ? TG_PROTO_TCP : ip[IP4_PROTO];
     layout->tuple.src = tg_ipv4(wire_get32(ip + IP4_SRC));
     layout->tuple.dst = dst;
     if (header < IP4_HEADER || header > room || total < header)
@@ -155,14 +166,16 @@ static enum tg_decoded read_ipv6(const uint8_t *data, uint32_t len, uint16_t at,
 }
 
 /* Of every packet: its facts are best kept in registers. */
-static inline __attribute__((always_inline)) enum tg_decoded read_ip(const uint8_t *data, uint32_t len, uint16_t at,
-                                                                     struct tg_layout *layout, struct ip_facts *facts)
+INLINED enum tg_decoded read_ip(const uint8_t *data, uint32_t len, uint16_t at, struct tg_layout *layout,
+                                struct ip_facts *facts, bool plain)
 {
     layout->ip = at;
+    if (plain)
+        return read_ipv4(data, len, at, layout, facts, true);
     if (at >= len)
         return TG_MALFORMED;
     switch (data[at] >> 4) {
-    case 4: return read_ipv4(data, len, at, layout, facts);
+    case 4: return read_ipv4(data, len, at, layout, facts, false);
     case 6: return read_ipv6(data, len, at, layout, facts);
     default: return TG_MALFORMED;
     }
@@ -222,8 +235,8 @@ static bool read_quote(const struct tg_packet *packet, struct tg_layout *quote)
     memset(quote, 0, sizeof *quote);
     uint32_t len = packet->len < packet->outer.end ? packet->len : packet->outer.end;
     uint16_t at = (uint16_t)(packet->outer.transport + ICMP_HEADER);
-    if (read_ip(data, len, at, quote, &facts) != TG_DECODED || quote->tuple.family != packet->outer.tuple.family ||
-        facts.offset != 0)
+    if (read_ip(data, len, at, quote, &facts, false) != TG_DECODED ||
+        quote->tuple.family != packet->outer.tuple.family || facts.offset != 0)
         return false;
     const uint8_t *header = data + quote->transport;
     uint32_t end = quote->end < len ? quote->end : len, room = end - quote->transport;
@@ -277,7 +290,7 @@ static void read_tcp_options(struct tg_packet *packet, const uint8_t *option, ui
     }
 }
 
-static enum tg_decoded read_tcp(struct tg_packet *packet, const uint8_t *tcp, uint32_t room, uint32_t claimed)
+INLINED enum tg_decoded read_tcp(struct tg_packet *packet, const uint8_t *tcp, uint32_t room, uint32_t claimed)
 {
     if (room < TCP_HEADER)
         return TG_MALFORMED;
@@ -332,6 +345,7 @@ static bool read_chunk(struct tg_packet *packet, const uint8_t *chunk, uint32_t 
 static enum tg_decoded read_sctp(struct tg_packet *packet, const uint8_t *sctp, uint32_t room, uint32_t claimed)
 {
     packet->kind = TG_TRANSPORT_PORTS;
+    memset(&packet->sctp, 0, sizeof packet->sctp);
     if (room < SCTP_HEADER)
         return TG_MALFORMED;
     packet->sctp.tag = wire_get32(sctp + SCTP_TAG);
@@ -353,6 +367,7 @@ static uint64_t get48(const uint8_t *p)
 static enum tg_decoded read_dccp(struct tg_packet *packet, const uint8_t *dccp, uint32_t room, uint32_t claimed)
 {
     packet->kind = TG_TRANSPORT_PORTS;
+    memset(&packet->dccp, 0, sizeof packet->dccp);
     if (room < DCCP_HEADER_SHORT)
         return TG_MALFORMED;
     uint8_t type = dccp[DCCP_TYPE] >> 1 & 15;
@@ -386,7 +401,7 @@ static enum tg_decoded read_icmp(struct tg_packet *packet, const uint8_t *icmp, 
     return TG_DECODED;
 }
 
-static enum tg_decoded read_transport(struct tg_packet *packet)
+INLINED enum tg_decoded read_transport(struct tg_packet *packet)
 {
     struct tg_tuple *tuple = &packet->outer.tuple;
     if (packet->fragment_offset != 0) {
@@ -462,13 +477,12 @@ static bool is_checksum_right(const struct tg_packet *packet)
     return checksum_add(pseudo, checksum_sum(header, covered)) == 0xffff;
 }
 
-static inline uint16_t sum_of_header(const struct tg_packet *packet)
+static inline bool is_header_checksum_right(const uint8_t *ip, uint32_t length)
 {
-    uint32_t length = packet->outer.transport;
-    return length == IP4_HEADER ? checksum_ip4(packet->data) : checksum_sum(packet->data, length);
+    return length == IP4_HEADER ? checksum_is_right_ip4(ip) : checksum_sum(ip, length) == 0xffff;
 }
 
-enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
+INLINED enum tg_decoded decode(struct tg_packet *packet, unsigned flags, bool plain)
 {
     struct ip_facts facts = {.final = &packet->final};
     packet->final = (struct tg_addr){0, 0};
@@ -476,11 +490,9 @@ enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
     packet->kind = TG_TRANSPORT_OTHER;
     packet->cut = false;
     packet->quoted = false;
-    memset(&packet->tcp, 0, sizeof packet->tcp); /* one by one: all together would be cleared by a slow instruction */
+    memset(&packet->tcp, 0, sizeof packet->tcp);
     memset(&packet->icmp, 0, sizeof packet->icmp);
-    memset(&packet->sctp, 0, sizeof packet->sctp);
-    memset(&packet->dccp, 0, sizeof packet->dccp);
-    enum tg_decoded decoded = read_ip(packet->data, packet->len, 0, &packet->outer, &facts);
+    enum tg_decoded decoded = read_ip(packet->data, packet->len, 0, &packet->outer, &facts, plain);
     packet->ttl = facts.ttl;
     packet->fragment = facts.is_fragment;
     packet->more_fragments = facts.more;
@@ -492,12 +504,22 @@ enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
         return TG_MALFORMED;
     bool is_cut = packet->outer.end > packet->len;
     packet->cut = is_cut;
-    if (packet->outer.tuple.family == TG_IPV4 && sum_of_header(packet) != 0xffff)
+    if (packet->outer.tuple.family == TG_IPV4 && !is_header_checksum_right(packet->data, packet->outer.transport))
         return TG_MALFORMED;
     if (read_transport(packet) != TG_DECODED)
         return TG_MALFORMED;
     bool is_trusted = (flags & TG_DECODE_TRUST_CHECKSUM) || is_cut || facts.is_fragment;
     return is_trusted || is_checksum_right(packet) ? TG_DECODED : TG_MALFORMED;
+}
+
+static __attribute__((noinline)) enum tg_decoded decode_any(struct tg_packet *packet, unsigned flags)
+{
+    return decode(packet, flags, false);
+}
+
+enum tg_decoded tg_packet_decode(struct tg_packet *packet, unsigned flags)
+{
+    return is_plain(packet) ? decode(packet, flags, true) : decode_any(packet, flags);
 }
 
 void tg_packet_fill_checksum(struct tg_packet *packet)

@@ -6,6 +6,7 @@
 #ifndef WIRE_CHECKSUM_H
 #define WIRE_CHECKSUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,15 +24,26 @@ static inline uint16_t checksum_add(uint16_t a, uint16_t b)
     return (uint16_t)(sum + (sum >> 16));
 }
 
-/* The same of an IPv4 header without options: nearly every packet has one. */
-static inline uint16_t checksum_ip4(const uint8_t *ip)
+/* A number folded to 16 bits. The upper half of a number that its halves, exchanged, are added to is their sum, with
+ * what the lower half carries. */
+static inline uint16_t checksum_fold(uint64_t sum)
 {
-    uint64_t sum = 0;
-    for (int i = 0; i < IP4_HEADER; i += 4)
-        sum += wire_get32(ip + i);
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT16_MAX) + (sum >> 16);
-    return checksum_add((uint16_t)sum, (uint16_t)(sum >> 16));
+    uint32_t half = (uint32_t)((sum + (sum >> 32 | sum << 32)) >> 32);
+    return (uint16_t)((half + (half >> 16 | half << 16)) >> 16);
+}
+
+/* Whether the checksum of an IPv4 header without options is right: nearly every packet has one. Words are added as the
+ * machine reads them (RFC 1071 section 2B), as all ones look the same in any order. */
+static inline bool checksum_is_right_ip4(const uint8_t *ip)
+{
+    uint64_t first, second;
+    uint32_t third;
+    memcpy(&first, ip, sizeof first);
+    memcpy(&second, ip + 8, sizeof second);
+    memcpy(&third, ip + 16, sizeof third);
+    uint64_t sum = first + second, rest = (uint64_t)third + (sum < second);
+    sum += rest;
+    return checksum_fold(sum + (sum < rest)) == 0xffff;
 }
 
 /* The sum of the pseudo-header (RFC 768, 9293, 8200 8.1) for `length` bytes of transport header and data. */

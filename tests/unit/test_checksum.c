@@ -1,4 +1,6 @@
 /* The Internet checksum against the plainest one there is: src/wire/checksum.c. */
+#include <inttypes.h>
+
 #include "unit.h"
 
 #include "packets.h"
@@ -50,6 +52,38 @@ TEST(adding_carries_around)
         assert_int_equal(checksum_add(rows[i].a, rows[i].b), rows[i].sum);
         assert_int_equal(checksum_add(rows[i].b, rows[i].a), rows[i].sum);
     }
+}
+
+TEST(folding_keeps_the_sum)
+{
+    static const uint64_t edges[] = {0, 1, 0xffff, 0x10000, 0xffff0001, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX - 1};
+    uint64_t seed = 3;
+    for (uint32_t i = 0; i < 100000; i++) {
+        uint64_t n = (uint64_t)random32(&seed) << 32 | random32(&seed);
+        n = i < COUNT(edges) ? edges[i] : n >> random32(&seed) % 64;
+        uint16_t wanted = n == 0 ? 0 : (uint16_t)((n - 1) % 0xffff + 1); /* zero only of nothing but zeros */
+        if (checksum_fold(n) != wanted)
+            fail_msg("%" PRIx64 ": %04x, not %04x", n, checksum_fold(n), wanted);
+    }
+}
+
+/* Headers whose words add up to more than 64 bits, right and wrong. */
+TEST(headers_as_the_plainest_sum_has_them)
+{
+    uint64_t seed = 4;
+    uint32_t right = 0;
+    for (uint32_t i = 0; i < 100000; i++) {
+        uint8_t ip[20];
+        for (size_t at = 0; at < sizeof ip; at++)
+            ip[at] = random32(&seed) % 4 == 0 ? (uint8_t)random32(&seed) : 0xff;
+        put16(ip + 10, 0);
+        put16(ip + 10, ~naive_sum(ip, sizeof ip, 0) & 0xffff);
+        ip[random32(&seed) % 20] ^= (uint8_t)(random32(&seed) % 2);
+        bool is_right = naive_sum(ip, sizeof ip, 0) == 0xffff;
+        assert_int_equal(checksum_is_right_ip4(ip), is_right);
+        right += is_right;
+    }
+    assert_in_range(right, 40000, 60000);
 }
 
 TEST(a_known_header)
@@ -148,6 +182,8 @@ int main(void)
         cmocka_unit_test(sums_of_every_length_and_alignment),
         cmocka_unit_test(sums_of_extreme_bytes),
         cmocka_unit_test(adding_carries_around),
+        cmocka_unit_test(folding_keeps_the_sum),
+        cmocka_unit_test(headers_as_the_plainest_sum_has_them),
         cmocka_unit_test(a_known_header),
         cmocka_unit_test(the_case_of_rfc_1624),
         cmocka_unit_test(updates_keep_a_right_checksum_right),
