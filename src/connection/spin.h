@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 typedef _Atomic uint8_t spin_t;
 
@@ -15,13 +14,13 @@ static inline bool spin_try(spin_t *lock)
     return atomic_exchange_explicit(lock, 1, memory_order_acquire) == 0;
 }
 
+/* Take a lock that another holds. */
+void spin_wait(spin_t *lock);
+
 static inline void spin_take(spin_t *lock)
 {
-    enum { PATIENCE = 100, PAUSE = 20 * 1000 /* nanoseconds */ };
-    const struct timespec pause = {.tv_nsec = PAUSE};
-    for (int tries = 0; !spin_try(lock); tries++)
-        if (tries >= PATIENCE)
-            nanosleep(&pause, NULL);
+    if (!spin_try(lock))
+        spin_wait(lock);
 }
 
 static inline void spin_release(spin_t *lock)

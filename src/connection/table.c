@@ -131,7 +131,7 @@ static struct tg_tuple tuple_of_kind(const struct conn *conn, unsigned kind)
 }
 
 /* The comparison of conn_tuple() without making one: this is what every packet pays for. */
-static bool is_tuple(const struct conn *conn, enum conn_direction direction, const struct tg_tuple *t)
+static inline bool is_tuple(const struct conn *conn, enum conn_direction direction, const struct tg_tuple *t)
 {
     const uint16_t *ports = &conn->ports[direction * 2];
     if (conn->family != t->family || conn->proto != t->proto || ports[0] != t->sport || ports[1] != t->dport)

@@ -1,5 +1,8 @@
 #include "connection/tcp.h"
 
+/* What plain segments get a copy of, in which what is known of them falls away. */
+#define INLINED static inline __attribute__((always_inline))
+
 /* Sequence numbers compare by difference, RFC 9293 3.4. */
 static bool is_before(uint32_t a, uint32_t b)
 {
@@ -79,17 +82,23 @@ static uint8_t open_state(const struct conn *conn)
 
 enum { LARGEST_WINDOW = 1 << 30 }; /* RFC 7323 2.3 */
 
-static uint32_t window_of(const struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+INLINED uint32_t window_of(const struct conn *conn, enum conn_direction direction, const struct tg_packet *packet,
+                           uint8_t flags)
 {
-    if ((packet->tcp.flags & TG_TCP_SYN) || !(conn->scale[0] & conn->scale[1] & SCALE_OFFERED))
+    if ((flags & TG_TCP_SYN) || !(conn->scale[0] & conn->scale[1] & SCALE_OFFERED))
         return packet->tcp.window;
     return (uint32_t)packet->tcp.window << (conn->scale[direction] & SCALE_SHIFT);
 }
 
+/* `flags`, here and below, are the packet's: as far as they are known, where it is a plain one. */
+INLINED uint32_t end_of(const struct tg_packet *packet, uint8_t flags)
+{
+    return packet->tcp.seq + packet->tcp.payload + !!(flags & TG_TCP_SYN) + !!(flags & TG_TCP_FIN);
+}
+
 uint32_t tcp_end_of(const struct tg_packet *packet)
 {
-    return packet->tcp.seq + packet->tcp.payload + !!(packet->tcp.flags & TG_TCP_SYN) +
-           !!(packet->tcp.flags & TG_TCP_FIN);
+    return end_of(packet, packet->tcp.flags);
 }
 
 bool tcp_is_opening(const struct tg_packet *packet)
@@ -267,11 +276,11 @@ static uint32_t lateness(const struct conn_side *other)
     return other->window > LEAST ? other->window : LEAST;
 }
 
-static bool is_in_window(const struct conn_side *sender, const struct conn_side *receiver,
-                         const struct tg_packet *packet)
+INLINED bool is_in_window(const struct conn_side *sender, const struct conn_side *receiver,
+                          const struct tg_packet *packet, uint8_t flags)
 {
     uint32_t seq = packet->tcp.seq, ack = packet->tcp.ack;
-    return !is_after(seq, sender->limit) && !is_before(tcp_end_of(packet), sender->end - lateness(receiver)) &&
+    return !is_after(seq, sender->limit) && !is_before(end_of(packet, flags), sender->end - lateness(receiver)) &&
            !is_after(ack, receiver->end) && !is_before(ack, receiver->end - lateness(sender));
 }
 
@@ -284,30 +293,31 @@ bool tcp_may_have_sent(const struct conn *conn, enum conn_direction direction, u
 }
 
 /* A segment within the connection, from a side that has seen the other's SYN and says so. */
-static bool is_good(const struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+INLINED bool is_good(const struct conn *conn, enum conn_direction direction, const struct tg_packet *packet,
+                     uint8_t flags)
 {
     const struct conn_side *sender = &conn->side[direction], *receiver = &conn->side[!direction];
     bool is_opening = conn->state == TCP_SYN_BOTH || conn->state == TCP_SYN_RECEIVED;
     if (!is_answered(conn) || (is_opening && is_before(packet->tcp.ack, sender->acked)))
         return false;
-    return !has_windows(conn) || is_in_window(sender, receiver, packet);
+    return !has_windows(conn) || is_in_window(sender, receiver, packet, flags);
 }
 
 /* What a good segment tells of both sides. */
-static void learn(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+INLINED void learn(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet, uint8_t flags)
 {
     struct conn_side *sender = &conn->side[direction], *receiver = &conn->side[!direction];
-    uint32_t window = window_of(conn, direction, packet), end = tcp_end_of(packet);
+    uint32_t window = window_of(conn, direction, packet, flags), end = end_of(packet, flags), ack = packet->tcp.ack;
+    if (flags & TG_TCP_FIN)
+        conn->scale[direction] |= CLOSED;
     if (window > sender->window)
         sender->window = window;
-    advance(&sender->acked, packet->tcp.ack);
-    advance(&receiver->limit, packet->tcp.ack + (window == 0 ? 1 : window)); /* a closed window is probed with a byte */
+    advance(&sender->acked, ack);
+    advance(&receiver->limit, ack + (window == 0 ? 1 : window)); /* a closed window is probed with a byte */
     uint32_t offered = is_after(sender->end, sender->limit) ? sender->end : sender->limit;
     if (is_after(end, offered) && receiver->window < LARGEST_WINDOW)
         receiver->window += end - offered; /* it is sent more than it was seen to offer */
     advance(&sender->end, end);
-    if (packet->tcp.flags & TG_TCP_FIN)
-        conn->scale[direction] |= CLOSED;
 }
 
 /* Whether all that a side has sent has been acknowledged. */
@@ -326,7 +336,8 @@ bool tcp_begins_anew(const struct conn *conn, const struct tg_packet *packet)
     return tcp_is_opening(packet) && machine[conn->state][CONN_ORIGINAL][EVENT_SYN] == BEGIN;
 }
 
-enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+static __attribute__((noinline)) enum tcp_judgement follow_any(struct conn *conn, enum conn_direction direction,
+                                                               const struct tg_packet *packet)
 {
     if (packet->tcp.flags & TG_TCP_RST)
         return follow_reset(conn, direction, packet);
@@ -341,17 +352,36 @@ enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, 
         return follow_repeated_answer(conn, packet);
     if ((packet->tcp.flags & TG_TCP_SYN) && next == STAY)
         return TCP_TOLERATE;
-    if (!is_good(conn, direction, packet))
+    if (!is_good(conn, direction, packet, packet->tcp.flags))
         return TCP_REFUSE;
     if (next == LATE)
         return TCP_TOLERATE;
-    learn(conn, direction, packet);
+    learn(conn, direction, packet, packet->tcp.flags);
     if (next == OPEN)
         conn->state = open_state(conn);
     else if (next != STAY)
         conn->state = next;
     if (conn->state == TCP_CLOSING && is_acknowledged(conn, CONN_ORIGINAL) && is_acknowledged(conn, CONN_REPLY))
         conn->state = TCP_TIME_WAIT;
+    return TCP_PASS;
+}
+
+enum { MOVING = TG_TCP_SYN | TG_TCP_FIN | TG_TCP_RST };
+
+/* Nearly every segment: data or an acknowledgement, while neither side has closed. The machine stays where it is. */
+static inline bool is_plain(const struct conn *conn, const struct tg_packet *packet)
+{
+    return conn->state == TCP_ESTABLISHED && !(packet->tcp.flags & MOVING);
+}
+
+enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+{
+    uint8_t flags = packet->tcp.flags & (uint8_t)~MOVING;
+    if (!is_plain(conn, packet))
+        return follow_any(conn, direction, packet);
+    if (!is_good(conn, direction, packet, flags))
+        return TCP_REFUSE;
+    learn(conn, direction, packet, flags);
     return TCP_PASS;
 }
 
