@@ -20,14 +20,9 @@ static void put32(uint8_t *field, uint32_t value, change_t *change)
     wire_put32(field, value);
 }
 
-static uint16_t updated(uint16_t checksum, change_t change)
+static inline uint16_t updated(uint16_t checksum, change_t change)
 {
-    uint64_t sum = change + (uint16_t)~checksum;
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT16_MAX) + (sum >> 16);
-    sum = (sum & UINT16_MAX) + (sum >> 16);
-    return (uint16_t)~sum;
+    return (uint16_t)~checksum_fold(change + (uint16_t)~checksum);
 }
 
 static void correct(uint8_t *field, change_t change)
@@ -37,7 +32,7 @@ static void correct(uint8_t *field, change_t change)
 
 /* The addresses and their checksum.
  * => what changed in the pseudo-header of the transport */
-static change_t write_addresses(uint8_t *ip, struct tg_addr src, struct tg_addr dst)
+static inline change_t write_addresses(uint8_t *ip, struct tg_addr src, struct tg_addr dst)
 {
     change_t change = 0;
     put32(ip + IP4_SRC, (uint32_t)src.lo, &change);
@@ -66,31 +61,37 @@ static bool is_question(uint8_t type)
 /* The transport header at `header`, of which `room` bytes are there: ports and checksum, or the identifier of a query.
  * `pseudo` is what changed in the pseudo-header.
  * => what changed in all, the checksum field itself included: for a checksum further out */
-static change_t write_transport(uint8_t *header, uint32_t room, const struct tg_tuple *to, change_t pseudo)
+static inline change_t write_as(uint8_t proto, uint8_t *header, uint32_t room, const struct tg_tuple *to,
+                                change_t pseudo)
 {
     change_t change = 0;
     uint32_t field;
-    if (to->proto == TG_PROTO_ICMP) {
+    if (proto == TG_PROTO_ICMP) {
         if (room < ICMP_HEADER)
             return 0;
         put16(header + ICMP_ID, is_question(header[0]) ? to->sport : to->dport, &change);
         field = ICMP_CHECKSUM;
         pseudo = 0;
     } else {
-        if (!tg_proto_has_ports(to->proto) || room < 4)
+        if (!tg_proto_has_ports(proto) || room < 4)
             return 0;
         put32(header, (uint32_t)to->sport << 16 | to->dport, &change);
-        field = to->proto == TG_PROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
-        if (to->proto == TG_PROTO_SCTP || room < field + 2)
+        field = proto == TG_PROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
+        if (proto == TG_PROTO_SCTP || room < field + 2)
             return change;
-        if (to->proto == TG_PROTO_UDP && wire_get16(header + field) == 0)
+        if (proto == TG_PROTO_UDP && wire_get16(header + field) == 0)
             return change;
     }
     uint16_t sum = updated(wire_get16(header + field), pseudo + change);
-    if (sum == 0 && (to->proto == TG_PROTO_UDP || to->proto == TG_PROTO_UDPLITE))
+    if (sum == 0 && (proto == TG_PROTO_UDP || proto == TG_PROTO_UDPLITE))
         sum = 0xffff;
     put16(header + field, sum, &change);
     return change;
+}
+
+static change_t write_transport(uint8_t *header, uint32_t room, const struct tg_tuple *to, change_t pseudo)
+{
+    return write_as(to->proto, header, room, to, pseudo);
 }
 
 static uint32_t room_of(const struct tg_packet *packet, const struct tg_layout *layout)
@@ -104,9 +105,11 @@ void rewrite_packet(struct tg_packet *packet, const struct tg_tuple *to)
     uint8_t *header = packet->data + packet->outer.transport;
     change_t change = write_addresses(packet->data, to->src, to->dst);
     uint32_t room = room_of(packet, &packet->outer);
-    if (packet->kind == TG_TRANSPORT_LATER)
+    if (packet->kind == TG_TRANSPORT_TCP)
+        (void)write_as(TG_PROTO_TCP, header, room, to, change); /* what there is most of */
+    else if (packet->kind == TG_TRANSPORT_LATER)
         return;
-    if (to->proto == TG_PROTO_SCTP && room >= SCTP_HEADER)
+    else if (to->proto == TG_PROTO_SCTP && room >= SCTP_HEADER)
         write_sctp(header, room, !packet->cut && !packet->fragment, to);
     else
         (void)write_transport(header, room, to, change);
