@@ -32,20 +32,14 @@ uint16_t identify(struct tg_engine *engine, const struct tg_packet *packet, stru
     return (uint16_t)(number + (hash >> 16));
 }
 
-static bool has_meaning(const struct tg_packet *packet)
-{
-    return packet->outer.tuple.family == TG_IPV4 &&
-           (packet->fragment || !(wire_get16(packet->data + IP4_FRAGMENT) & IP4_DONT));
-}
-
 bool identify_is_due(const struct tg_packet *packet, struct tg_addr src)
 {
-    return has_meaning(packet) && !tg_addr_equal(packet->outer.tuple.src, src);
+    return identify_may_be_due(packet) && !tg_addr_equal(packet->outer.tuple.src, src);
 }
 
 void identify_whole(struct tg_engine *engine, struct tg_packet *packet)
 {
-    if (packet->fragment || !has_meaning(packet))
+    if (packet->fragment || !identify_may_be_due(packet))
         return;
     struct tg_addr src = tg_addr_load(TG_IPV4, packet->data + IP4_SRC);
     if (!tg_addr_equal(packet->outer.tuple.src, src))

@@ -31,6 +31,7 @@
 #include "policy/policy.h"
 #include "tidegate/engine.h"
 #include "watch/watch.h"
+#include "wire/wire.h"
 
 struct hits {
     struct counter packets, bytes;
@@ -100,7 +101,8 @@ struct tg_engine {
 struct passage {
     struct tg_engine *engine;
     const struct load *load;
-    unsigned worker;
+    struct worker *worker;
+    struct hits *hits; /* its row of the load's */
     struct tg_packet *packet;
     const struct tg_arrival *arrival;
     struct tg_verdict *verdict;
@@ -326,6 +328,13 @@ bool finish_fragment(struct tg_engine *engine, struct tg_packet *packet);
 
 /* identify.c: once, when the engine has its secret. */
 void identify_start(struct tg_engine *engine);
+
+/* identify.c: whether a packet has an identification that means anything. */
+static inline bool identify_may_be_due(const struct tg_packet *packet)
+{
+    return packet->outer.tuple.family == TG_IPV4 &&
+           (packet->fragment || !(wire_get16(packet->data + IP4_FRAGMENT) & IP4_DONT));
+}
 
 /* identify.c: whether a packet that leaves with the source `src` needs a new identification; one from `src` to `dst`.
  */

@@ -259,12 +259,14 @@ void judge_whole(struct passage *p)
         assist_read(p);
 }
 
-static void judge(struct passage *p, enum tg_decoded decoded)
+/* => true if what the packet carries was changed */
+static __attribute__((noinline)) bool judge(struct passage *p, enum tg_decoded decoded)
 {
-    p->verdict->zone_in = p->arrival->zone_in;
+    p->is_read = p->is_repeated = p->is_edited = p->is_assisted = false;
+    *p->verdict = (struct tg_verdict){.statement = TG_NO_STATEMENT, .zone_in = p->arrival->zone_in};
     if (p->load == NULL) {
         conclude(p, TG_DROP, TG_REASON_DEFAULT, TG_STATE_UNTRACKED, TG_NO_STATEMENT);
-        return;
+        return false;
     }
     if (p->packet->outer.tuple.family != 0)
         find_zone(p);
@@ -276,6 +278,57 @@ static void judge(struct passage *p, enum tg_decoded decoded)
     } else {
         judge_whole(p);
     }
+    return (clamp_is_due(p) && clamp_mss(p)) || p->is_edited;
+}
+
+/* The short way, which is that of nearly all packets: a segment that opens, closes and breaks nothing, of a TCP
+ * connection that is established, and about which there is nothing else to be said. Of all the steps of the long way
+ * those are left that do something then; tests give the same packets to both.
+ */
+
+enum { OUT_OF_THE_WAY = TG_TCP_SYN | TG_TCP_FIN | TG_TCP_RST };
+
+static inline bool is_plain_packet(const struct passage *p, enum tg_decoded decoded)
+{
+    const struct tg_packet *packet = p->packet;
+    const struct tg_arrival *arrival = p->arrival;
+    return decoded == TG_DECODED && packet->kind == TG_TRANSPORT_TCP && !packet->fragment &&
+           !(packet->tcp.flags & OUT_OF_THE_WAY) && !arrival->find_zone && !arrival->may_be_copy && p->load != NULL &&
+           p->step == NULL;
+}
+
+static inline bool is_plain_connection(const struct passage *p, const struct conn *conn, enum conn_direction direction)
+{
+    return conn->state == TCP_ESTABLISHED && !(conn->flags & (CONN_ADMITTED | CONN_WAITS)) &&
+           !(conn->standing & (CONN_STANDS_OPENING | CONN_STANDS_UNPROVEN)) && conn->assisted == CONN_NONE &&
+           conn->zone[direction] == p->arrival->zone_in && is_judged(p, conn) && !conn_is_over(conn, p->tick);
+}
+
+/* => true if a verdict was given, that it passes; false if nothing was done */
+static bool judge_shortly(struct passage *p, enum tg_decoded decoded)
+{
+    enum conn_direction direction;
+    if (!is_plain_packet(p, decoded))
+        return false;
+    struct conn *conn = conn_find_by(p->engine->table, &p->packet->outer.tuple, &p->clue, &direction);
+    if (conn == NULL)
+        return false;
+    if (!is_plain_connection(p, conn, direction) || tcp_follow(conn, direction, p->packet) != TCP_PASS) {
+        conn_unlock(conn); /* a segment that is refused leaves no trace in an established connection */
+        return false;
+    }
+    if (direction == CONN_REPLY)
+        conn->flags |= CONN_ANSWERED;
+    conn_refresh(conn, p->tick, p->load->ticks[POLICY_TCP_ESTABLISHED]);
+    *p->verdict = (struct tg_verdict){.action = TG_ACCEPT,
+                                      .reason = TG_REASON_ESTABLISHED,
+                                      .state = TG_STATE_ESTABLISHED,
+                                      .zone_in = conn->zone[direction],
+                                      .zone_out = conn->zone[!direction],
+                                      .statement = statement_of(p, conn)};
+    translate(p, conn, direction);
+    conn_unlock(conn);
+    return true;
 }
 
 /* What is over makes room. Whoever finds the table held leaves it to the next packet. */
@@ -295,7 +348,7 @@ static void sweep(struct passage *p, struct worker *w)
 
 static void count(const struct passage *p)
 {
-    struct worker *w = &p->engine->workers[p->worker];
+    struct worker *w = p->worker;
     const struct tg_verdict *v = p->verdict;
     if (v->hold)
         return;
@@ -303,21 +356,19 @@ static void count(const struct passage *p)
     counter_add(&w->bytes, p->came_len);
     counter_add(&w->verdicts[v->action][v->reason], 1);
     if (v->statement != TG_NO_STATEMENT && !v->as_it_stands) { /* a copy has been counted as what it is a copy of */
-        struct hits *hits = &p->load->hits[p->worker * p->load->row + v->statement];
+        struct hits *hits = &p->hits[v->statement];
         counter_add(&hits->packets, 1);
         counter_add(&hits->bytes, p->came_len);
     }
 }
 
-/* One packet; the passage has engine, load, worker and steps. */
+/* One packet; the passage has engine, worker, load and steps. */
 static void pass(struct passage *p, const struct tg_job *job)
 {
-    struct worker *w = &p->engine->workers[p->worker];
+    struct worker *w = p->worker;
     p->packet = job->packet;
     p->arrival = job->arrival;
     p->verdict = job->verdict;
-    p->is_read = p->is_repeated = p->is_edited = p->is_assisted = false;
-    *p->verdict = (struct tg_verdict){.statement = TG_NO_STATEMENT};
     if (p->arrival->now > w->now)
         w->now = p->arrival->now;
     p->now = w->now;
@@ -325,32 +376,34 @@ static void pass(struct passage *p, const struct tg_job *job)
     p->tick = (uint32_t)(w->now >> CONN_TICK_SHIFT);
     if (p->tick != w->swept)
         sweep(p, w);
-    judge(p, job->decoded);
-    bool is_clamped = clamp_is_due(p) && clamp_mss(p);
-    if (p->verdict->translation == TG_TRANSLATE_WHOLE)
+    bool is_changed = !judge_shortly(p, job->decoded) && judge(p, job->decoded);
+    if (p->verdict->translation == TG_TRANSLATE_WHOLE && identify_may_be_due(p->packet))
         identify_whole(p->engine, p->packet);
-    p->verdict->rewritten = is_clamped || p->is_edited || p->verdict->translation != TG_TRANSLATE_NONE;
+    p->verdict->rewritten = is_changed || p->verdict->translation != TG_TRANSLATE_NONE;
     count(p);
 }
 
 /* Take the load of the moment, and let it go. */
-static void enter_load(struct passage *p)
+static void enter_load(struct passage *p, unsigned worker)
 {
-    atomic_store(&p->engine->workers[p->worker].at, atomic_load(&p->engine->generation));
+    p->worker = &p->engine->workers[worker];
+    atomic_store(&p->worker->at, atomic_load(&p->engine->generation));
     p->load = atomic_load(&p->engine->load);
+    if (p->load != NULL)
+        p->hits = &p->load->hits[worker * p->load->row];
 }
 
 static void leave_load(struct passage *p)
 {
-    atomic_store_explicit(&p->engine->workers[p->worker].at, 0, memory_order_release);
+    atomic_store_explicit(&p->worker->at, 0, memory_order_release);
 }
 
 void tg_engine_judge_all(struct tg_engine *engine, unsigned worker, const struct tg_job *jobs, size_t count)
 {
     enum { AHEAD = 32 };
-    struct passage p = {.engine = engine, .worker = worker};
+    struct passage p = {.engine = engine};
     struct conn_clue clues[AHEAD];
-    enter_load(&p);
+    enter_load(&p, worker);
     for (; count != 0;) {
         size_t n = count < AHEAD ? count : AHEAD;
         for (size_t i = 0; i < n; i++)
@@ -370,8 +423,8 @@ void tg_engine_judge_all(struct tg_engine *engine, unsigned worker, const struct
 void tg_engine_judge(struct tg_engine *engine, unsigned worker, struct tg_packet *packet, enum tg_decoded decoded,
                      const struct tg_arrival *arrival, struct tg_verdict *verdict)
 {
-    struct passage p = {.engine = engine, .worker = worker};
-    enter_load(&p);
+    struct passage p = {.engine = engine};
+    enter_load(&p, worker);
     p.clue = conn_clue(engine->table, &packet->outer.tuple);
     pass(&p, &(struct tg_job){packet, decoded, arrival, verdict});
     leave_load(&p);
@@ -381,7 +434,7 @@ void tg_engine_explain(struct tg_engine *engine, struct tg_packet *packet, enum 
                        const struct tg_arrival *arrival, struct tg_verdict *verdict, tg_step_fn *step, void *context)
 {
     struct passage p = {.engine = engine, .step = step, .context = context};
-    enter_load(&p);
+    enter_load(&p, 0);
     p.clue = conn_clue(engine->table, &packet->outer.tuple);
     pass(&p, &(struct tg_job){packet, decoded, arrival, verdict});
     leave_load(&p);

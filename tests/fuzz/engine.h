@@ -88,6 +88,7 @@ static inline const struct tg_policy *policy(unsigned which)
 
 struct fuzzed {
     struct tg_engine *engine;
+    struct tg_engine *twin; /* is given the same, and has it judged the long way, step by step */
     struct tg_network *network;
     unsigned loads;
     uint64_t judged, bytes, verdicts[TG_ACTIONS][TG_REASONS];
@@ -130,6 +131,7 @@ static inline void load_next(struct fuzzed *f)
     check_counters(f);
     struct tg_network *network = tg_policy_network(policy(f->loads), NULL, 0);
     MUST(network != NULL && tg_engine_load(f->engine, policy(f->loads), network) == 0);
+    MUST(tg_engine_load(f->twin, policy(f->loads), network) == 0);
     tg_network_free(f->network);
     f->network = network;
     f->loads++;
@@ -139,8 +141,8 @@ static inline void load_next(struct fuzzed *f)
 static inline struct fuzzed begin(void)
 {
     const struct tg_engine_config config = {.connections = ROOM, .workers = 1, .secret = {1, 2, 3, 4}};
-    struct fuzzed f = {.engine = tg_engine_new(&config)};
-    MUST(f.engine != NULL);
+    struct fuzzed f = {.engine = tg_engine_new(&config), .twin = tg_engine_new(&config)};
+    MUST(f.engine != NULL && f.twin != NULL);
     load_next(&f);
     return f;
 }
@@ -149,6 +151,7 @@ static inline void end(struct fuzzed *f)
 {
     check_counters(f);
     tg_engine_free(f->engine);
+    tg_engine_free(f->twin);
     tg_network_free(f->network);
 }
 
@@ -210,6 +213,35 @@ static inline void check_answer(const struct tg_packet *p, bool is_rejected)
     MUST(tg_addr_equal(back.outer.tuple.dst, p->outer.tuple.src));
 }
 
+static inline void take_step(void *context, const struct tg_step_info *step)
+{
+    (void)context;
+    (void)step;
+}
+
+/* The twin says and does what the engine has said of and done to `p`, which was given as `bytes`. */
+static inline void check_twin(struct fuzzed *f, const uint8_t *bytes, uint32_t len, const struct tg_packet *p,
+                              const struct tg_arrival *arrival, const struct tg_verdict *v)
+{
+    struct tg_packet q;
+    struct tg_verdict w;
+    enum tg_decoded decoded = decode_copy(bytes, len, p->wire_len - p->len + len, 0, &q);
+    if (p->room > len) {
+        q.data = realloc(q.data, p->room);
+        MUST(q.data != NULL);
+        q.room = p->room;
+    }
+    tg_engine_explain(f->twin, &q, decoded, arrival, &w, take_step, NULL);
+    MUST(v->action == w.action && v->reason == w.reason && v->state == w.state && v->statement == w.statement);
+    MUST(v->zone_in == w.zone_in && v->zone_out == w.zone_out && v->translation == w.translation);
+    MUST(v->log == w.log && v->answer == w.answer && v->as_it_stands == w.as_it_stands && v->hold == w.hold);
+    MUST(v->rewritten == w.rewritten && tg_tuple_equal(&v->to, &w.to));
+    MUST(p->len == q.len && p->wire_len == q.wire_len && (q.len == 0 || memcmp(p->data, q.data, q.len) == 0));
+    if (w.translation == TG_TRANSLATE_HALF && tg_packet_decode(&q, 0) == TG_DECODED)
+        (void)tg_engine_finish(f->twin, &q);
+    free(q.data);
+}
+
 /* Judge the `*length` bytes of a packet of `wire_len`, from a block of memory that ends with them, or that has `room`
  * bytes; what is left of them comes back in `bytes`, which has room for as many, with its length. */
 static inline enum tg_decoded judge_in_room(struct fuzzed *f, uint8_t *bytes, uint32_t *length, uint32_t wire_len,
@@ -225,6 +257,7 @@ static inline enum tg_decoded judge_in_room(struct fuzzed *f, uint8_t *bytes, ui
         p.room = room;
     }
     tg_engine_judge(f->engine, 0, &p, decoded, arrival, v);
+    check_twin(f, bytes, len, &p, arrival, v);
     if (!v->hold)
         count(f, wire_len, v);
     MUST(v->action < TG_ACTIONS && v->reason < TG_REASON_NON_IP && v->state < TG_STATES);
