@@ -60,13 +60,13 @@ static void decide(const struct passage *p, struct policy_key *key, const struct
             d->inside.dport = forwarded_port(forward, d->inside.dport);
         key->zone_out = TG_ZONE_NONE; /* where the router's own address led no longer matters */
     }
+    const struct tg_tuple answer = tg_tuple_flip(&d->inside);
+    conn_clue(p->engine->table, &answer); /* what begin() looks for, unless the source is translated: brought near */
     if (key->zone_out == TG_ZONE_NONE)
         key->zone_out = tg_network_zone_to(network, d->inside.family, d->inside.dst);
     d->zone_out = p->verdict->zone_out = key->zone_out;
     passage_tell(p, TG_STEP_ROUTE, key->zone_out != TG_ZONE_NONE, TG_NO_STATEMENT, NULL);
 
-    const struct tg_tuple answer = tg_tuple_flip(&d->inside);
-    conn_clue(p->engine->table, &answer); /* what begin() looks for, unless the source is translated: brought near */
     key->tuple = &d->inside;
     const struct policy_rule *rule = match(p, key, d);
     d->action = rule != NULL ? rule->action : d->is_admitted ? TG_ACCEPT : policy_default(policy);
@@ -104,7 +104,7 @@ static struct conn *add(struct passage *p, const struct tg_tuple *original, cons
 static struct conn *enter(struct passage *p, const struct decision *d, struct tg_tuple *out)
 {
     uint32_t mapping;
-    if (!room_admits(p, d) || !choose_source(p, d, out, &mapping))
+    if (!room_admits(p) || !choose_source(p, d, out, &mapping))
         return NULL;
     struct tg_tuple reply = tg_tuple_flip(out);
     struct conn *conn = add(p, &p->packet->outer.tuple, &reply);

@@ -110,12 +110,14 @@ struct passage {
     uint32_t tick;
     tg_step_fn *step; /* or NULL */
     void *context;
-    struct conn_clue clue; /* to its connection */
-    uint32_t came_len;     /* bytes on the wire, as it came: it may leave longer */
-    bool is_read;          /* a helper is to read what it carries */
-    bool is_repeated;      /* it carries text that was written anew before */
-    bool is_edited;        /* bytes of it have been changed by a helper */
-    bool is_assisted;      /* a helper may change packets of its connection */
+    struct conn_clue clue;  /* to its connection */
+    struct tally_spot host; /* where its sender is counted, in engine->hosts; of a packet that may begin something */
+    uint8_t standing;       /* CONN_STANDS_…, of what it would begin unannounced */
+    uint32_t came_len;      /* bytes on the wire, as it came: it may leave longer */
+    bool is_read;           /* a helper is to read what it carries */
+    bool is_repeated;       /* it carries text that was written anew before */
+    bool is_edited;         /* bytes of it have been changed by a helper */
+    bool is_assisted;       /* a helper may change packets of its connection */
 };
 
 /* The ticks that a connection has from now on, as it stands. */
@@ -167,12 +169,13 @@ bool is_source_right(const struct passage *p, const struct decision *d, struct t
  * => false if there is no port, or no address */
 bool choose_source(struct passage *p, const struct decision *d, struct tg_tuple *out, uint32_t *mapping);
 
-/* room.c: a packet may be about to begin something: what room_admits() asks of its sender is brought near. */
-void room_expect(const struct passage *p);
+/* room.c: a packet may be about to begin something: find what room_admits() and room_enter() will ask, `standing` and
+ * `host`, and bring near where this leads. */
+void room_expect(struct passage *p);
 
 /* room.c: whether there is room for what begins here, as far as shares and budgets go; an older connection may have had
  * to go for it. The caller holds the table. */
-bool room_admits(struct passage *p, const struct decision *d);
+bool room_admits(struct passage *p);
 
 /* room.c: a connection is entered, or goes. The caller holds the table and the connection. */
 void room_enter(struct passage *p, struct conn *conn);

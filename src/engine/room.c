@@ -39,7 +39,7 @@ enum {
     AGED = CONN_PRESSURE_FULL / 32,
 };
 
-/* What an address has so many of; side by side, as tally.h has it. */
+/* What an address has so many of: these differ in the lowest bit, so that one spot leads to both (tally_beside()). */
 enum sort { SORT_ALL, SORT_OPENING };
 
 static uint32_t part(uint32_t whole, uint32_t of)
@@ -55,10 +55,11 @@ static bool is_outside(const struct passage *p, uint8_t zone, uint8_t family)
            tg_network_is_default(p->load->network, zone, family);
 }
 
-/* How that stands which the packet begins by `zone`. */
-static uint8_t standing_of(const struct passage *p, uint8_t zone, bool is_announced)
+/* How that stands which the packet begins, as long as it has not been announced. */
+static uint8_t standing_of(const struct passage *p)
 {
     const struct tg_tuple *t = &p->packet->outer.tuple;
+    uint8_t zone = p->verdict->zone_in;
     bool is_tcp = t->proto == TG_PROTO_TCP;
     uint8_t standing = is_tcp ? CONN_STANDS_OPENING : 0;
     if (zone == TG_ZONE_ROUTER)
@@ -66,7 +67,7 @@ static uint8_t standing_of(const struct passage *p, uint8_t zone, bool is_announ
     standing |= CONN_STANDS_COUNTED;
     if (!is_outside(p, zone, t->family))
         return standing;
-    return standing | CONN_STANDS_OUTSIDE | (is_tcp || is_announced ? 0 : CONN_STANDS_UNPROVEN);
+    return standing | CONN_STANDS_OUTSIDE | (is_tcp ? 0 : CONN_STANDS_UNPROVEN);
 }
 
 static struct tally_key key_of(struct tg_addr addr, uint8_t family, uint8_t standing, enum sort sort)
@@ -142,28 +143,26 @@ static bool makes_room_outside(struct tg_engine *engine)
     return most >= part(conn_room(engine->table), DOUBTFUL) && push_out(engine, standing | CONN_STANDS_OUTSIDE);
 }
 
-void room_expect(const struct passage *p)
+void room_expect(struct passage *p)
 {
     const struct tg_tuple *t = &p->packet->outer.tuple;
-    uint8_t standing = standing_of(p, p->verdict->zone_in, false);
-    struct tally_key all = key_of(t->src, t->family, standing, SORT_ALL);
-    tally_expect(p->engine->hosts, &all);
+    p->standing = standing_of(p);
+    struct tally_key all = key_of(t->src, t->family, p->standing, SORT_ALL);
+    p->host = tally_expect(p->engine->hosts, &all);
 }
 
-bool room_admits(struct passage *p, const struct decision *d)
+bool room_admits(struct passage *p)
 {
     struct tg_engine *engine = p->engine;
-    const struct tg_tuple *t = &p->packet->outer.tuple;
     uint32_t room = conn_room(engine->table), taken = conn_count(engine->table), budget = part(room, OPENING);
-    uint8_t standing = standing_of(p, d->zone_in, d->announced != EXPECTATION_NONE);
+    uint8_t standing = p->standing;
     bool is_counted = standing & CONN_STANDS_COUNTED, is_opening = standing & CONN_STANDS_OPENING;
     bool side = side_of(standing);
-    struct tally_key all = key_of(t->src, t->family, standing, SORT_ALL);
-    struct tally_key opening = key_of(t->src, t->family, standing, SORT_OPENING);
-    if (is_counted && taken > room / 2 && tally_count(engine->hosts, &all) >= part(room, SHARE))
+    const struct tally_spot opening = tally_beside(&p->host);
+    if (is_counted && taken > room / 2 && tally_count_at(engine->hosts, &p->host) >= part(room, SHARE))
         return false;
     if (is_counted && is_opening && engine->opening[side] > budget / 2 &&
-        tally_count(engine->hosts, &opening) >= part(budget, SHARE))
+        tally_count_at(engine->hosts, &opening) >= part(budget, SHARE))
         return false;
     if (side && is_outside_full(engine) && !makes_room_outside(engine))
         return false;
@@ -174,12 +173,14 @@ bool room_admits(struct passage *p, const struct decision *d)
 void room_enter(struct passage *p, struct conn *conn)
 {
     struct tg_engine *engine = p->engine;
-    conn->standing = standing_of(p, conn->zone[CONN_ORIGINAL], conn->flags & CONN_ANNOUNCED);
-    struct tally_key all = key_of_conn(conn, SORT_ALL), opening = key_of_conn(conn, SORT_OPENING);
-    tally_add(engine->hosts, &all);
+    conn->standing = p->standing;
+    if (conn->flags & CONN_ANNOUNCED)
+        conn->standing &= (uint8_t)~CONN_STANDS_UNPROVEN;
+    tally_add_at(engine->hosts, &p->host);
     engine->outside += side_of(conn->standing);
     if (conn->standing & CONN_STANDS_OPENING) {
-        tally_add(engine->hosts, &opening);
+        const struct tally_spot opening = tally_beside(&p->host);
+        tally_add_at(engine->hosts, &opening);
         engine->opening[side_of(conn->standing)]++;
     }
     if (conn->standing & CONN_STANDS_UNPROVEN)

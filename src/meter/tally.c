@@ -53,7 +53,7 @@ void tally_free(struct tally *tally)
 }
 
 /* Two sorts that differ in the lowest bit stand side by side: in one cache line. */
-static uint32_t place_of(const struct tally *tally, unsigned row, const struct tally_key *key)
+static inline uint32_t place_of(const struct tally *tally, unsigned row, const struct tally_key *key)
 {
     const struct hash_key *hash = &tally->keys[row];
     uint64_t sum = hash->k[0] + hash_pair(hash, 1, key->sort[0] >> 1, key->sort[1]);
@@ -62,16 +62,29 @@ static uint32_t place_of(const struct tally *tally, unsigned row, const struct t
     return row * tally->width + (((uint32_t)(sum >> 32) & (tally->width - 1)) ^ (key->sort[0] & 1));
 }
 
-void tally_expect(const struct tally *tally, const struct tally_key *key)
+static struct tally_spot spot_of(const struct tally *tally, const struct tally_key *key)
+{
+    return (struct tally_spot){{place_of(tally, 0, key), place_of(tally, 1, key)}};
+}
+
+struct tally_spot tally_expect(const struct tally *tally, const struct tally_key *key)
+{
+    struct tally_spot spot = spot_of(tally, key);
+    for (unsigned row = 0; row < ROWS; row++)
+        __builtin_prefetch(&tally->counters[spot.at[row]], 1);
+    return spot;
+}
+
+void tally_add_at(struct tally *tally, const struct tally_spot *spot)
 {
     for (unsigned row = 0; row < ROWS; row++)
-        __builtin_prefetch(&tally->counters[place_of(tally, row, key)], 1);
+        tally->counters[spot->at[row]]++;
 }
 
 void tally_add(struct tally *tally, const struct tally_key *key)
 {
-    for (unsigned row = 0; row < ROWS; row++)
-        tally->counters[place_of(tally, row, key)]++;
+    const struct tally_spot spot = spot_of(tally, key);
+    tally_add_at(tally, &spot);
 }
 
 void tally_take(struct tally *tally, const struct tally_key *key)
@@ -80,12 +93,14 @@ void tally_take(struct tally *tally, const struct tally_key *key)
         tally->counters[place_of(tally, row, key)]--;
 }
 
+uint32_t tally_count_at(const struct tally *tally, const struct tally_spot *spot)
+{
+    uint32_t a = tally->counters[spot->at[0]], b = tally->counters[spot->at[1]];
+    return a < b ? a : b;
+}
+
 uint32_t tally_count(const struct tally *tally, const struct tally_key *key)
 {
-    uint32_t count = UINT32_MAX;
-    for (unsigned row = 0; row < ROWS; row++) {
-        uint32_t counter = tally->counters[place_of(tally, row, key)];
-        count = counter < count ? counter : count;
-    }
-    return count;
+    const struct tally_spot spot = spot_of(tally, key);
+    return tally_count_at(tally, &spot);
 }

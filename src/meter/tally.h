@@ -33,9 +33,21 @@ void tally_free(struct tally *tally);
 void tally_add(struct tally *tally, const struct tally_key *key);
 void tally_take(struct tally *tally, const struct tally_key *key);
 
-/* It will soon be asked of this key: bring its counters near. */
-void tally_expect(const struct tally *tally, const struct tally_key *key);
-
 uint32_t tally_count(const struct tally *tally, const struct tally_key *key);
+
+/* The same in two steps, for who asks of one key several times: where its counters are, which are brought near; good as
+ * long as the tally is. */
+struct tally_spot {
+    uint32_t at[2];
+};
+struct tally_spot tally_expect(const struct tally *tally, const struct tally_key *key);
+void tally_add_at(struct tally *tally, const struct tally_spot *spot);
+uint32_t tally_count_at(const struct tally *tally, const struct tally_spot *spot);
+
+/* The spot of the key that differs in the lowest bit of sort[0] alone. */
+static inline struct tally_spot tally_beside(const struct tally_spot *spot)
+{
+    return (struct tally_spot){{spot->at[0] ^ 1, spot->at[1] ^ 1}};
+}
 
 #endif

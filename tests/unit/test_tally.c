@@ -66,6 +66,28 @@ TEST(keys_are_told_apart)
     tally_free(tally);
 }
 
+/* A spot is that of its key, and the one beside it that of the other sort. */
+TEST(spots_lead_where_keys_do)
+{
+    struct tally *tally = tally_new(100, secret);
+    for (uint32_t n = 0; n < 50; n++) {
+        const struct tally_key key = key_of(n, 3 * n, 6), beside = key_of(n, 3 * n, 7);
+        const struct tally_spot spot = tally_expect(tally, &key), other = tally_beside(&spot);
+        uint32_t had = count(tally, beside);
+        tally_add_at(tally, &spot);
+        assert_int_equal(tally_count_at(tally, &spot), count(tally, key));
+        assert_true(count(tally, key) >= 1);
+        assert_int_equal(count(tally, beside), had);
+        tally_add_at(tally, &other);
+        tally_add_at(tally, &other);
+        assert_int_equal(tally_count_at(tally, &other), count(tally, beside));
+        assert_true(count(tally, beside) >= had + 2);
+        tally_take(tally, &beside);
+        assert_true(count(tally, beside) >= had + 1);
+    }
+    tally_free(tally);
+}
+
 /* Beside a plain list: what comes and goes at random is never counted as less than it is, and mostly as it is; and
  * when all has gone nothing is left. */
 TEST(random_changes_against_a_plain_list)
@@ -155,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_is_counted),
         cmocka_unit_test(keys_are_told_apart),
+        cmocka_unit_test(spots_lead_where_keys_do),
         cmocka_unit_test(random_changes_against_a_plain_list),
         cmocka_unit_test(a_crowd_hides_nobody_and_makes_nobody_look_greedy),
         cmocka_unit_test(nobody_can_aim),
