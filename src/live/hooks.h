@@ -3,12 +3,13 @@
  * Each packet is judged once, at the first hook where everything that judging needs is known; a mark on the packet
  * tells the later hooks.
  *
- *   PREROUTING (raw)      to one of the router's own addresses, or one that `translate` or `map` gives to others:
- * forwards, answers to translated connections, what is for the router itself. The destination must be rewritten before
- * routing. INPUT (mangle)        what else is for the router: broadcast, multicast. FORWARD (mangle)      what only
- * passes. Both interfaces are known, and routing is done: the source may be rewritten. (At PREROUTING a source that is
- * the router's own would be refused by the kernel as a martian.) POSTROUTING (mangle)  what the router itself sends;
- * and the second half of a translation that PREROUTING began, where both ends change.
+ * - PREROUTING (raw): to one of the router's own addresses, or one that `translate` or `map` gives to others: forwards,
+ *   answers to translated connections, what is for the router itself. The destination must be rewritten before routing.
+ * - INPUT (mangle): what else is for the router: broadcast, multicast.
+ * - FORWARD (mangle): what only passes. Both interfaces are known, and routing is done: the source may be rewritten,
+ *   which the kernel, at PREROUTING, would refuse as a martian where it becomes the router's own.
+ * - POSTROUTING (mangle): what the router itself sends; and the second half of a translation that PREROUTING began,
+ *   where both ends change.
  *
  * What begins TCP connections, a SYN alone, has a queue of its own: nothing that is established waits behind a flood of
  * them, or finds no room. (In IPv6 only by nft: iptables cannot ask for it without dropping fragments.) Of all else

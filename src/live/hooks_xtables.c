@@ -30,24 +30,25 @@ static const struct xtables {
     {&hooks_iptables, {"iptables-restore", "ip6tables-restore"}, {"iptables-save", "ip6tables-save"}},
 };
 
-/* Our chains, and from where they are entered: from others of ours where nothing is said. Gates are only there if some
- * zone is open on failure: in ENTER and LEAVE packets of open interfaces go to OPEN, where they are queued with bypass,
- * and others return. */
+/* Our chains, and from where they are entered, by packets that have none of these bits of the mark: from others of ours
+ * where nothing is said. Gates are only there if some zone is open on failure: in ENTER and LEAVE packets of open
+ * interfaces go to OPEN, where they are queued with bypass, and others return. */
 static const struct chain {
     const char *name, *table, *from;
+    unsigned without;
     bool is_gate;
 } chains[] = {
-    {"PRE", "raw", "PREROUTING", false},
-    {"ARRIVED", "raw", NULL, false},
-    {"OUT", "raw", "OUTPUT", false},
-    {"IN", "mangle", "INPUT", false},
-    {"FORWARD", "mangle", "FORWARD", false},
-    {"POST", "mangle", "POSTROUTING", false},
-    {"ENTER", "raw", NULL, true},
-    {"OPEN", "raw", NULL, true},
-    {"ENTER", "mangle", NULL, true},
-    {"LEAVE", "mangle", NULL, true},
-    {"OPEN", "mangle", NULL, true},
+    {"PRE", "raw", "PREROUTING", 0, false},
+    {"ARRIVED", "raw", NULL, 0, false},
+    {"OUT", "raw", "OUTPUT", 0, false},
+    {"IN", "mangle", "INPUT", HOOKS_OWN, false},
+    {"FORWARD", "mangle", "FORWARD", HOOKS_OWN, false},
+    {"POST", "mangle", "POSTROUTING", HOOKS_JUDGED, false},
+    {"ENTER", "raw", NULL, 0, true},
+    {"OPEN", "raw", NULL, 0, true},
+    {"ENTER", "mangle", NULL, 0, true},
+    {"LEAVE", "mangle", NULL, 0, true},
+    {"OPEN", "mangle", NULL, 0, true},
 };
 enum { CHAINS = sizeof chains / sizeof *chains };
 
@@ -102,12 +103,6 @@ static void write_queues(const struct writer *w, const char *chain)
     write_queue(w, chain, " -p tcp", QUEUE_JOINED);
     write_queue(w, chain, " -p sctp", QUEUE_JOINED);
     write_queue(w, chain, "", QUEUE_SINGLE);
-}
-
-/* Out of a chain with packets that have any of these bits. */
-static void write_return(const struct writer *w, const char *chain, unsigned bits)
-{
-    fprintf(w->script, "-A %s%s -m mark ! --mark 0x0/0x%x -j RETURN\n", w->prefix, chain, bits);
 }
 
 /* From one of our chains to ENTER or LEAVE, if there are any. */
@@ -174,20 +169,26 @@ static void write_mangle(const struct writer *w)
     write_gate(w, "ENTER", "-i");
     write_gate(w, "LEAVE", "-o");
     write_open(w);
-    write_return(w, "IN", HOOKS_OWN);
     fprintf(w->script, "-A %sIN -i lo -j RETURN\n", w->prefix);
     write_neighbours(w, "IN", "");
     write_jump(w, "IN", "", "ENTER");
     write_queues(w, "IN");
-    write_return(w, "FORWARD", HOOKS_OWN);
     write_jump(w, "FORWARD", "", "ENTER");
     write_jump(w, "FORWARD", "", "LEAVE");
     write_queues(w, "FORWARD");
-    write_return(w, "POST", HOOKS_JUDGED);
     fprintf(w->script, "-A %sPOST -o lo -j RETURN\n", w->prefix);
     write_neighbours(w, "POST", unjudged);
     write_jump(w, "POST", unjudged, "LEAVE");
     write_queues(w, "POST");
+}
+
+/* Into one of our chains, first of all, from the built-in one. */
+static void write_entry(const struct writer *w, const struct chain *chain)
+{
+    fprintf(w->script, "-I %s 1", chain->from);
+    if (chain->without != 0)
+        fprintf(w->script, " -m mark --mark 0x0/0x%x", chain->without);
+    fprintf(w->script, " -j %s%s\n", w->prefix, chain->name);
 }
 
 /* ---- what is there ---- */
@@ -321,7 +322,7 @@ static void write_table(const struct writer *w, const char *table, const char *s
         write_mangle(w);
     for (size_t i = 0; i < CHAINS && hooked; i++)
         if (strcmp(chains[i].table, table) == 0 && chains[i].from != NULL)
-            fprintf(w->script, "-I %s 1 -j %s%s\n", chains[i].from, w->prefix, chains[i].name);
+            write_entry(w, &chains[i]);
     fputs("COMMIT\n", w->script);
 }
 
