@@ -98,7 +98,7 @@ static bool is_of_older_load(const struct passage *p, const struct conn *conn)
 }
 
 /* Rewrite a packet of a known connection, or as much of it as this hook allows. */
-static void translate(struct passage *p, const struct conn *conn, enum conn_direction direction)
+static inline void translate(struct passage *p, const struct conn *conn, enum conn_direction direction)
 {
     if (!(conn->flags & (CONN_SOURCE | CONN_DESTINATION)))
         return;
