@@ -1,7 +1,6 @@
 #include "connection/tcp.h"
 
-/* What plain segments get a copy of, in which what is known of them falls away. */
-#define INLINED static inline __attribute__((always_inline))
+#include "wire/inlined.h"
 
 /* Sequence numbers compare by difference, RFC 9293 3.4. */
 static bool is_before(uint32_t a, uint32_t b)

@@ -14,14 +14,13 @@
 #include "tidegate/packet.h"
 #include "wire/checksum.h"
 #include "wire/crc32c.h"
+#include "wire/inlined.h"
 #include "wire/wire.h"
 
 enum { MOST_EXTENSIONS = 8 };
 
-/* Functions of which a packet that is_plain() gets a copy, in which all that this tells of it (`plain`) falls away. */
-#define INLINED static inline __attribute__((always_inline))
-
-/* What nearly all packets are: TCP over IPv4 without options, and no fragment; and both headers are there. */
+/* What nearly all packets are: TCP over IPv4 without options, and no fragment; and both headers are there. What is
+ * INLINED here has a copy of its own for these, in which all that this tells of them (`plain`) falls away. */
 static inline bool is_plain(const struct tg_packet *packet)
 {
     const uint8_t *ip = packet->data;
