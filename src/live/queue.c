@@ -297,6 +297,7 @@ static bool read_packet(const struct nlmsghdr *message, struct queue_packet *pac
         case NFQA_IFINDEX_PHYSOUTDEV: is_bridged = true; break;
         case NFQA_SKB_INFO:
             info = get_u32(attribute);
+            packet->joined = info & NFQA_SKB_GSO;
             packet->checksum_missing = info & NFQA_SKB_CSUMNOTREADY;
             packet->checksum_unknown = info & NFQA_SKB_CSUM_NOTVERIFIED;
             break;

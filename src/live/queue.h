@@ -58,6 +58,7 @@ struct queue_packet {
     uint16_t queue;
     uint8_t hook;  /* enum queue_hook */
     bool switched; /* a frame between two ports of a bridge, which the kernel shows to IP hooks (br_netfilter) */
+    bool joined;   /* stands for several segments, which the kernel will make of it before it leaves */
     bool checksum_missing; /* left to the hardware: the field holds the pseudo-header's sum alone */
     bool checksum_unknown; /* nobody has looked at it yet */
     const void *sender;    /* for queue_sender() */

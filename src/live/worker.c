@@ -135,9 +135,18 @@ static uint32_t mark_with(uint32_t mark, uint32_t bits)
     return (mark & ~(uint32_t)HOOKS_OWN) | bits;
 }
 
+/* Whether the kernel computes the checksum of each segment that it makes of this packet from nothing
+ * (tcp4_gso_segment(), of what does not come with a checksum left to be done, as nothing does that was sent back
+ * rewritten). To the router itself the packet goes as it is. */
+static bool is_summed_later(const struct queue_packet *from, const struct tg_packet *packet, uint8_t zone_out)
+{
+    return from->joined && packet->outer.tuple.proto == TG_PROTO_TCP && packet->outer.tuple.family == TG_IPV4 &&
+           zone_out != TG_ZONE_ROUTER;
+}
+
 /* Let a packet go on; rewritten, if all of it is here to be sent back. */
 static void let_pass(struct worker *worker, const struct queue_packet *from, struct tg_packet *packet, bool rewritten,
-                     uint32_t bits)
+                     uint8_t zone_out, uint32_t bits)
 {
     if (!rewritten) {
         queue_accept(worker->queue, from, mark_with(from->mark, bits));
@@ -148,7 +157,7 @@ static void let_pass(struct worker *worker, const struct queue_packet *from, str
         queue_drop(worker->queue, from);
         return;
     }
-    if (from->checksum_missing)
+    if (from->checksum_missing && !is_summed_later(from, packet, zone_out))
         tg_packet_fill_checksum(packet);
     queue_replace(worker->queue, from, mark_with(from->mark, bits), packet->len);
 }
@@ -164,7 +173,7 @@ static void finish(struct worker *worker, const struct queue_packet *from)
     struct tg_packet packet = packet_of(from);
     if (tg_packet_decode(&packet, TG_DECODE_TRUST_CHECKSUM) == TG_DECODED &&
         tg_engine_finish(worker->all->engine, &packet)) {
-        let_pass(worker, from, &packet, true, HOOKS_JUDGED);
+        let_pass(worker, from, &packet, true, TG_ZONE_NONE, HOOKS_JUDGED);
     } else {
         worker->unfinished++;
         queue_drop(worker->queue, from);
@@ -187,7 +196,7 @@ static void answer(struct worker *worker, const struct queue_packet *from, const
     }
     if (verdict->action == TG_ACCEPT) {
         bool half = verdict->translation == TG_TRANSLATE_HALF;
-        let_pass(worker, from, packet, verdict->rewritten, half ? HOOKS_HALF : HOOKS_JUDGED);
+        let_pass(worker, from, packet, verdict->rewritten, verdict->zone_out, half ? HOOKS_HALF : HOOKS_JUDGED);
         return;
     }
     queue_drop(worker->queue, from);

@@ -99,16 +99,35 @@ def carry(sender, receiver, size):
     expect(sent.digest() == got.digest(), 'the bytes that came are not those that were sent')
 
 
-@scenario(OPEN, wire=False)
-def large_packets_arrive_unchanged_both_ways(scene):
-    for camera_sends in (False, True):
-        with scene.socket('camera') as listener:
+def wrong_checksums(scene, namespace):
+    """How many segments with a wrong checksum have come to a host."""
+    names, numbers = [line.split() for line in scene.run(namespace, 'cat', '/proc/net/snmp').stdout.split('\n')
+                      if line.startswith('Tcp: ')]
+    return int(dict(zip(names, numbers))['InCsumErrors'])
+
+
+def carry_both_ways(scene, server, port):
+    """Between `home` and port 7000 of a host, reached by `port` of the router."""
+    for server_sends in (False, True):
+        with scene.socket(server) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(('', 7000))
             listener.listen()
-            with scene.connect('home', '203.0.113.1', 9000) as client, listener.accept()[0] as camera:
-                camera.settimeout(LIMIT)
-                carry(*((camera, client) if camera_sends else (client, camera)), 64 * MEGABYTE)
+            with scene.connect('home', '203.0.113.1', port) as client, listener.accept()[0] as far:
+                far.settimeout(LIMIT)
+                carry(*((far, client) if server_sends else (client, far)), 64 * MEGABYTE)
+    for namespace in (server, 'home'):
+        expect(wrong_checksums(scene, namespace) == 0, f'segments with a wrong checksum have come to {namespace}')
+
+
+@scenario(OPEN, wire=False)
+def large_packets_arrive_unchanged_both_ways(scene):
+    carry_both_ways(scene, 'camera', 9000)
+
+
+@scenario(OPEN + 'forward tcp port 9001 from wan home to 192.168.1.1 port 7000\n', wire=False)
+def large_packets_for_the_router_itself_do(scene):
+    carry_both_ways(scene, 'router', 9001)
 
 
 @scenario(OPEN, wire=False)
