@@ -25,7 +25,7 @@ WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-protot
              -Wwrite-strings -Wpointer-arith -Wnull-dereference -Wvla -Wformat=2 -Wundef
 cflags    := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DTIDEGATE_VERSION='"$(VERSION)"' -Iinclude -Isrc $(WARNINGS) -MMD -MP -fno-strict-aliasing \
              -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
-ldflags   := -pthread -Wl,--gc-sections $(if $(filter yes,$(SMALL)),-Wl$(comma)-z$(comma)pack-relative-relocs$(comma)-z$(comma)noseparate-code)
+ldflags   := -pthread -Wl,--gc-sections $(if $(filter yes,$(SMALL)),-Wl$(comma)-z$(comma)pack-relative-relocs$(comma)-z$(comma)noseparate-code$(comma)-z$(comma)now)
 ifneq ($(SANITIZE),)
 cflags    += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 ldflags   += -fsanitize=$(SANITIZE)
@@ -62,7 +62,7 @@ $(BUILD)/tests/unit/%.o: level := -O0
 
 # No packet waits for these: where flash is short, as small as the compiler can make them.
 ifeq ($(SMALL),yes)
-$(foreach d,cli rules analysis import probe report,$(BUILD)/src/$(d)/%.o): level := $(shell $(CC) -Oz -E - </dev/null >/dev/null 2>&1 && echo -Oz)
+$(foreach d,cli/% rules/% analysis/% import/% probe/% report/% classify/b% classify/c% classify/kinds classify/tables policy/build,$(BUILD)/src/$(d).o): level := $(shell $(CC) -Oz -E - </dev/null >/dev/null 2>&1 && echo -Oz)
 endif
 
 # Tests of drivers need them as a library, without main().

@@ -148,9 +148,7 @@ static uint32_t gather(struct builder *b, const struct plan *plan, unsigned fiel
     b->epoch++;
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct item *item = &b->items[list[i]];
-        const struct span *span = &b->spans[item->spans];
-        for (unsigned f = 0; f < field; f++)
-            span += item->counts[f];
+        const struct span *span = spans_of(b, item, field);
         for (unsigned n = item->counts[field]; n > 0; n--, span++) {
             if (splits_at_first(span, &plan->part, field) && is_new(b, field, span->from))
                 places[count++] = span->from;
@@ -183,9 +181,7 @@ static void fill_rows(struct builder *b, const struct plan *plan, unsigned field
         b->seen[field][places[i]] = i + 1; /* epochs go on from here below */
     for (uint32_t i = 0; i < plan->count; i++) {
         const struct item *item = &b->items[list[i]];
-        const struct span *span = &b->spans[item->spans];
-        for (unsigned f = 0; f < field; f++)
-            span += item->counts[f];
+        const struct span *span = spans_of(b, item, field);
         for (unsigned n = item->counts[field]; n > 0; n--, span++) {
             if (span->last < plan->part.first[field] || span->first > plan->part.last[field])
                 continue;
@@ -213,36 +209,33 @@ static void lay_search(struct builder *b, const struct plan *plan, unsigned fiel
     fill_rows(b, plan, field, places, count, rows, size);
 }
 
-/* The rows of ports by kind: as those of a search, but that all kinds have one. */
-static void lay_kinds(const struct builder *b, const struct plan *plan, unsigned field, uint64_t *rows)
+/* Each bit is turned where its box begins and behind its end, and then carried
+ * on from row to row. */
+void fill_kinds(const struct builder *b, const uint32_t *list, uint32_t count, unsigned field, uint64_t *rows,
+                uint32_t words)
 {
-    const uint32_t *list = b->lists.items + plan->list;
-    for (uint32_t i = 0; i < plan->count; i++) {
-        const struct item *item = &b->items[list[i]];
-        const struct span *span = &b->spans[item->spans];
-        for (unsigned f = 0; f < field; f++)
-            span += item->counts[f];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct item *item = &b->items[list != NULL ? list[i] : i];
+        const struct span *span = spans_of(b, item, field);
+        uint64_t bit = (uint64_t)1 << i % 64, *row = rows + i / 64;
         for (unsigned n = item->counts[field]; n > 0; n--, span++) {
-            rows[span->first == 0 ? 0 : span->from + 1] ^= (uint64_t)1 << i;
-            if (span->last != classify_last((enum classify_field)field))
-                rows[span->to + 1] ^= (uint64_t)1 << i;
+            row[(span->first == 0 ? 0 : span->from + (size_t)1) * words] ^= bit;
+            if (span->last != last_of(b, field))
+                row[(span->to + (size_t)1) * words] ^= bit;
         }
     }
-    rows[0] |= (uint64_t)1 << plan->count;
-    for (uint32_t kind = 1; kind <= b->split_counts[field]; kind++)
-        rows[kind] ^= rows[kind - 1];
+    for (size_t i = words; i < (b->split_counts[field] + (size_t)1) * words; i++)
+        rows[i] ^= rows[i - words];
 }
 
-static void lay_small(const struct builder *b, const struct plan *plan, unsigned field, uint64_t *rows)
+void fill_small(const struct builder *b, const uint32_t *list, uint32_t count, unsigned field, uint64_t *rows,
+                uint32_t words)
 {
-    const uint32_t *list = b->lists.items + plan->list;
-    for (uint32_t i = 0; i < plan->count; i++) {
-        const struct part *hull = &b->items[list[i]].hull;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct part *hull = &b->items[list != NULL ? list[i] : i].hull;
         for (uint32_t value = hull->first[field]; value <= hull->last[field]; value++)
-            rows[value] |= (uint64_t)1 << i;
+            rows[i / 64 + (size_t)value * words] |= (uint64_t)1 << i % 64;
     }
-    for (uint32_t value = 0; value < b->values[field - CLASSIFY_NUMBERS]; value++)
-        rows[value] |= (uint64_t)1 << plan->count;
 }
 
 static void lay_ids(struct builder *b, const struct plan *plan, uint32_t at)
@@ -263,6 +256,7 @@ static void lay_block(struct builder *b, struct plan *plan)
     if (b->failed)
         return;
     uint32_t *block = b->words.items + at, *values = block + BLOCK_SEARCHES;
+    const uint32_t *list = b->lists.items + plan->list;
     uint64_t *rows = b->rows.items + rows_at, *next = rows + small;
     block[BLOCK_HEADER] = NODE_HEADER(0, 0, 0);
     block[BLOCK_SELF] = plan->at = at;
@@ -272,7 +266,7 @@ static void lay_block(struct builder *b, struct plan *plan)
     block[BLOCK_FIRST] = b->words.items[block[BLOCK_IDS]];
     for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++) {
         if (b->kinds[field] != NULL) {
-            lay_kinds(b, plan, field, rows + rows_before(b, field));
+            fill_kinds(b, list, plan->count, field, rows + rows_before(b, field), 1);
         } else if (is_searched(b, field)) {
             lay_search(b, plan, field, values, next);
             values += size;
@@ -280,7 +274,9 @@ static void lay_block(struct builder *b, struct plan *plan)
         }
     }
     for (unsigned field = CLASSIFY_NUMBERS; field < CLASSIFY_FIELDS; field++)
-        lay_small(b, plan, field, rows + rows_before(b, field));
+        fill_small(b, list, plan->count, field, rows + rows_before(b, field), 1);
+    for (uint32_t i = 0; i < small; i++)
+        rows[i] |= (uint64_t)1 << plan->count;
     b->work += plan->count;
 }
 

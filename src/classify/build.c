@@ -1,8 +1,9 @@
-/* Building a classifier: which boxes stand in which tree.
+/* Building a classifier: tables or trees, and which boxes stand in which tree.
  *
- * There are three ways, all boxes in one tree; those that are wide in both addresses in a tree of their own; and those
- * that are wide in one of them as well. Each is planned as far as the memory allows that there is, and the one that
- * should be searched fastest is taken. If it has become too large for all that, less copying is allowed.
+ * Tables are taken wherever they fit. Of trees there are three ways, all boxes in one tree; those that are wide in both
+ * addresses in a tree of their own; and those that are wide in one of them as well. Each is planned as far as the
+ * memory allows that there is, and the one that should be searched fastest is taken. If it has become too large for all
+ * that, less copying is allowed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,17 @@ uint32_t builder_rows(struct builder *b, size_t count)
     return at;
 }
 
+uint32_t builder_cells(struct builder *b, size_t count)
+{
+    uint32_t at = (uint32_t)b->cells.count;
+    void *moved = grown(b->cells.items, &b->cells.count, &b->cells.room, count, sizeof *b->cells.items);
+    b->failed |= moved == NULL;
+    if (moved == NULL)
+        return 0;
+    b->cells.items = moved;
+    return at;
+}
+
 /* Making ready. */
 
 /* All of the space. */
@@ -56,8 +68,7 @@ static struct part whole_space(const struct builder *b)
 {
     struct part part = {.first = {0}};
     for (unsigned field = 0; field < CLASSIFY_FIELDS; field++)
-        part.last[field] = field < CLASSIFY_NUMBERS ? classify_last((enum classify_field)field)
-                                                    : b->values[field - CLASSIFY_NUMBERS] - 1u;
+        part.last[field] = last_of(b, field);
     return part;
 }
 
@@ -129,49 +140,11 @@ static void take_item(struct builder *b, uint32_t number, uint32_t *span_count)
     }
 }
 
-/* => the number of the page that all of the last one is like, or of that */
-static uint8_t share_page(uint8_t *kinds, unsigned *pages)
-{
-    uint8_t *last = kinds + PAGE + *pages * (size_t)PAGE;
-    for (unsigned i = 0; i < *pages; i++)
-        if (memcmp(kinds + PAGE + i * (size_t)PAGE, last, PAGE) == 0)
-            return (uint8_t)i;
-    return (uint8_t)(*pages)++;
-}
-
-/* Kinds of ports, if they are few and take no more than so many bytes.
- * => false if memory does not suffice */
-static bool make_kinds(struct builder *b, unsigned field, size_t limit)
-{
-    uint32_t kind = 0, count = b->split_counts[field];
-    unsigned pages = 0;
-    if (count == 0 || count >= KINDS_MAX)
-        return true;
-    uint8_t *kinds = malloc((PAGE + 1) * (size_t)PAGE);
-    if (kinds == NULL)
-        return false;
-    for (uint32_t port = 0; port <= UINT16_MAX; port++) {
-        while (kind < count && b->splits[field][kind] <= port)
-            kind++;
-        kinds[PAGE + pages * (size_t)PAGE + port % PAGE] = (uint8_t)kind;
-        if (port % PAGE == PAGE - 1)
-            kinds[port / PAGE] = share_page(kinds, &pages);
-    }
-    size_t bytes = (pages + 1) * (size_t)PAGE;
-    if (bytes <= limit) {
-        b->kinds[field] = realloc(kinds, bytes);
-        b->kind_bytes += bytes;
-        return b->kinds[field] != NULL;
-    }
-    free(kinds);
-    return true;
-}
-
 /* => false if memory does not suffice */
-static bool make_ready(struct builder *b, size_t ranges, size_t limit)
+static bool make_ready(struct builder *b, size_t limit)
 {
     b->items = malloc((b->count + (size_t)1) * sizeof *b->items);
-    b->spans = malloc((ranges + 1) * sizeof *b->spans);
+    b->spans = malloc((b->ranges + 1) * sizeof *b->spans);
     b->begins = malloc(sizeof *b->begins << NODE_BITS_MAX);
     b->ends = malloc(sizeof *b->ends << NODE_BITS_MAX);
     if (b->items == NULL || b->spans == NULL || b->begins == NULL || b->ends == NULL)
@@ -180,7 +153,7 @@ static bool make_ready(struct builder *b, size_t ranges, size_t limit)
         if (!split(b, field))
             return false;
     for (unsigned field = CLASSIFY_DPORT; field <= CLASSIFY_SPORT; field++)
-        if (!make_kinds(b, field, limit / 4))
+        if (!make_kinds(b, field, limit / 8))
             return false;
     uint32_t span_count = 0;
     for (uint32_t i = 0; i < b->count; i++)
@@ -254,9 +227,11 @@ static uint64_t build_tree(struct builder *b, const uint32_t *list, uint32_t cou
 struct attempt {
     struct tree trees[CLASSIFY_TREES];
     uint32_t tree_count;
+    struct tables tables;
     uint32_t *words;
     uint64_t *rows;
-    size_t word_count, row_count;
+    uint16_t *cells;
+    size_t word_count, row_count, cell_count;
     uint32_t nodes, blocks, longest;
     uint64_t expected;
 };
@@ -264,14 +239,28 @@ struct attempt {
 static size_t attempt_bytes(const struct builder *b, const struct attempt *a)
 {
     return sizeof(struct classifier) + b->kind_bytes + a->word_count * sizeof *a->words +
-           a->row_count * sizeof *a->rows;
+           a->row_count * sizeof *a->rows + a->cell_count * sizeof *a->cells + b->step_bytes;
 }
 
 static void attempt_end(struct attempt *a)
 {
     free(a->words);
     free(a->rows);
+    free(a->cells);
     *a = (struct attempt){0};
+}
+
+static void take_arrays(struct builder *b, struct attempt *a)
+{
+    a->words = b->words.items;
+    a->word_count = b->words.count;
+    a->rows = b->rows.items;
+    a->row_count = b->rows.count;
+    a->cells = b->cells.items;
+    a->cell_count = b->cells.count;
+    memset(&b->words, 0, sizeof b->words);
+    memset(&b->rows, 0, sizeof b->rows);
+    memset(&b->cells, 0, sizeof b->cells);
 }
 
 static void add_tree(struct attempt *a, const struct tree *tree)
@@ -301,23 +290,32 @@ static bool attempt(struct builder *b, enum way way, uint64_t times, struct atte
         add_tree(a, &b->tree);
     }
     free(list);
-    a->words = b->words.items;
-    a->word_count = b->words.count;
-    a->rows = b->rows.items;
-    a->row_count = b->rows.count;
+    take_arrays(b, a);
     a->nodes = b->nodes;
     a->blocks = (uint32_t)b->plans.count;
     a->longest = b->longest;
-    memset(&b->words, 0, sizeof b->words);
-    memset(&b->rows, 0, sizeof b->rows);
     return !b->failed;
 }
 
-/* The best way, within so many bytes.
- * => false if memory does not suffice */
-static bool choose(struct builder *b, size_t limit, struct attempt *best)
+static void drop_steps(struct builder *b)
 {
-    *best = (struct attempt){0};
+    free(b->steps);
+    b->steps = NULL;
+    b->step_bytes = 0;
+}
+
+/* The best way, within so many bytes; of trees, if tables do not fit.
+ * => false if memory does not suffice */
+static bool choose(struct builder *b, size_t limit, enum form form, struct attempt *best)
+{
+    if (form != FORM_TREES) {
+        make_tables(b, limit, &best->tables);
+        take_arrays(b, best);
+        if (b->failed || (b->fits && attempt_bytes(b, best) <= limit))
+            return !b->failed;
+        attempt_end(best);
+        drop_steps(b);
+    }
     for (uint64_t times = 8; best->words == NULL; times /= 2)
         for (enum way way = WAY_ONE; way < WAYS; way++) {
             struct attempt next;
@@ -325,7 +323,7 @@ static bool choose(struct builder *b, size_t limit, struct attempt *best)
                 attempt_end(&next);
                 return false;
             }
-            bool is_small = attempt_bytes(b, &next) <= limit || times == 0;
+            bool is_small = attempt_bytes(b, &next) <= limit / 2 || times == 0;
             if (is_small && (best->words == NULL || next.expected < best->expected)) {
                 attempt_end(best);
                 *best = next;
@@ -342,6 +340,7 @@ static void builder_end(struct builder *b)
     free(b->spans);
     free(b->begins);
     free(b->ends);
+    drop_steps(b);
     free(b->plans.items);
     free(b->lists.items);
     for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++) {
@@ -351,17 +350,29 @@ static void builder_end(struct builder *b)
     }
 }
 
+/* => a copy, which stays; NULL of nothing, or if memory does not suffice */
+static void *kept(const void *items, size_t count, size_t size)
+{
+    void *pages = count != 0 ? pages_new(count, size) : NULL;
+    if (pages != NULL)
+        memcpy(pages, items, count * size);
+    return pages;
+}
+
 /* => false if memory does not suffice */
 static bool finish(struct builder *b, const struct attempt *a, struct classifier *c)
 {
     c->word_count = a->word_count;
     c->row_count = a->row_count;
-    c->words = pages_new(a->word_count, sizeof *c->words);
-    c->rows = pages_new(a->row_count, sizeof *c->rows);
-    if (c->words == NULL || c->rows == NULL)
+    c->cell_count = a->cell_count;
+    c->words = kept(a->words, a->word_count, sizeof *c->words);
+    c->rows = kept(a->rows, a->row_count, sizeof *c->rows);
+    c->cells = kept(a->cells, a->cell_count, sizeof *c->cells);
+    if (c->words == NULL || (c->rows == NULL && c->cells == NULL))
         return false;
-    memcpy(c->words, a->words, a->word_count * sizeof *c->words);
-    memcpy(c->rows, a->rows, a->row_count * sizeof *c->rows);
+    c->tables = a->tables;
+    c->steps = b->steps;
+    b->steps = NULL;
     c->in = rows_before(b, CLASSIFY_IN);
     c->out = rows_before(b, CLASSIFY_OUT);
     c->dport = rows_before(b, CLASSIFY_DPORT);
@@ -370,10 +381,11 @@ static bool finish(struct builder *b, const struct attempt *a, struct classifier
     c->dports = b->kinds[CLASSIFY_DPORT];
     c->sports = b->kinds[CLASSIFY_SPORT];
     b->kinds[CLASSIFY_DPORT] = b->kinds[CLASSIFY_SPORT] = NULL;
-    c->has_zones = b->values[1] > 1 || b->values[2] > 1;
+    c->has_zones = has_zones(b);
     c->tree_count = a->tree_count;
     memcpy(c->trees, a->trees, a->tree_count * sizeof *a->trees);
     c->shape = (struct classify_shape){.bytes = attempt_bytes(b, a),
+                                       .cells = (uint32_t)a->cell_count,
                                        .trees = a->tree_count,
                                        .nodes = a->nodes,
                                        .blocks = a->blocks,
@@ -394,19 +406,18 @@ static struct classifier *empty_classifier(void)
     return c;
 }
 
-struct classifier *classifier_new(const struct classify_box *boxes, uint32_t count,
-                                  const uint16_t values[static CLASSIFY_SMALL])
+struct classifier *classifier_build(const struct classify_box *boxes, uint32_t count,
+                                    const uint16_t values[static CLASSIFY_SMALL], enum form form)
 {
     struct classifier *c = empty_classifier();
     struct builder b = {.boxes = boxes, .count = count, .copying = 96};
     struct attempt best = {0};
-    size_t ranges = 0;
     memcpy(b.values, values, sizeof b.values);
     for (uint32_t i = 0; i < count; i++)
         for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++)
-            ranges += boxes[i].counts[field];
-    size_t limit = CLASSIFY_BYTES(ranges, values[0] + values[1] + values[2]);
-    bool is_good = c != NULL && (count == 0 || (make_ready(&b, ranges, limit) && choose(&b, limit, &best)));
+            b.ranges += boxes[i].counts[field];
+    size_t limit = CLASSIFY_BYTES(b.ranges, values[0] + values[1] + values[2]);
+    bool is_good = c != NULL && (count == 0 || (make_ready(&b, limit) && choose(&b, limit, form, &best)));
     if (is_good && count != 0)
         is_good = finish(&b, &best, c);
     attempt_end(&best);
@@ -417,13 +428,21 @@ struct classifier *classifier_new(const struct classify_box *boxes, uint32_t cou
     return NULL;
 }
 
+struct classifier *classifier_new(const struct classify_box *boxes, uint32_t count,
+                                  const uint16_t values[static CLASSIFY_SMALL])
+{
+    return classifier_build(boxes, count, values, FORM_BEST);
+}
+
 void classifier_free(struct classifier *classifier)
 {
     if (classifier == NULL)
         return;
     pages_free(classifier->words, classifier->word_count, sizeof *classifier->words);
     pages_free(classifier->rows, classifier->row_count, sizeof *classifier->rows);
+    pages_free(classifier->cells, classifier->cell_count, sizeof *classifier->cells);
     free(classifier->dports);
     free(classifier->sports);
+    free(classifier->steps);
     free(classifier);
 }

@@ -4,7 +4,12 @@
  * packet is a point there. The boxes are numbered in the order of the rules; the answer is always exactly that of going
  * through them one after the other, in the time of a few dozen steps instead of as many as there are boxes.
  *
- * How: by trees of cuts over blocks of bits.
+ * How: few boxes by tables, where those stay small, as they do for what a router has. Many by trees of cuts over blocks
+ * of bits.
+ *
+ * - Tables: values of a field that no box tells apart are of one kind. The kind of each address is looked up, and of
+ *   each port; tables lead from the kinds of two fields to a class of both, on from there field by field, and to the
+ *   answer at last, which has been found out beforehand. Nothing is compared, and no branch waits for the data.
  *
  * - A node of a tree looks at a few bits of one field and leads to a child, with the boxes that reach into its part
  *   of the space. All ways down a tree take the same number of steps, so that no branch waits for the data.
@@ -18,9 +23,9 @@
  *   other makes. Where that costs too much, they stand in trees of their own, and the lowest of the answers counts; a
  *   tree whose first box comes behind what has been found already is not searched.
  *
- * Memory is bounded by the number of boxes and ranges, whatever they are (CLASSIFY_BYTES): cuts that would copy too
- * much are not made. At worst that leaves one chain of blocks, which is searched 63 boxes at a time. Building takes
- * time in proportion to memory. The same boxes always give the same classifier.
+ * Memory is bounded by the number of boxes and ranges, whatever they are (CLASSIFY_BYTES): tables that would be larger
+ * are given up, cuts that would copy too much are not made. At worst that leaves one chain of blocks, which is searched
+ * 63 boxes at a time. Building takes time in proportion to memory. The same boxes always give the same classifier.
  *
  * Life: classifier_new(); read-only from then on, by any number of threads; classifier_free(). A lookup allocates
  * nothing. No vector instructions, no unaligned access, no byte order.
@@ -72,11 +77,13 @@ static inline uint32_t classify_last(enum classify_field field)
 }
 
 /* What the memory of a classifier stays below, whatever its boxes are: by how many ranges they have, of the fields of
- * numbers taken together, and how many values the small fields. */
-#define CLASSIFY_BYTES(ranges, values) ((size_t)16 * 1024 + (size_t)(ranges) * (128 + (size_t)(values)))
+ * numbers taken together, and how many values the small fields. Trees stay below a half of it; tables find in a third
+ * of the time, and may have it all: most of it is the pages of addresses, of which even a few boxes need some. */
+#define CLASSIFY_BYTES(ranges, values) ((size_t)48 * 1024 + (size_t)(ranges) * (256 + 2 * (size_t)(values)))
 
-/* And what building it takes, in steps as classify_shape() counts them: several ways are tried. */
-#define CLASSIFY_WORK(ranges) ((uint64_t)1000000 + (uint64_t)1024 * (ranges))
+/* And what building it takes, in steps as classify_shape() counts them: several ways are tried, and tables before, for
+ * no more than half of it. */
+#define CLASSIFY_WORK(ranges) ((uint64_t)2000000 + (uint64_t)1536 * (ranges))
 
 struct classifier;
 
@@ -95,6 +102,7 @@ enum { CLASSIFY_TREES = 4 };
 struct classify_walk {
     const struct classifier *classifier;
     const uint32_t *point;
+    const uint32_t *list; /* of a classifier of tables: what is still to come */
     struct classify_strand {
         uint64_t fits;  /* boxes of `block` that are still to come */
         uint32_t block; /* 0: it is at its end */
@@ -109,6 +117,7 @@ uint32_t classify_next(struct classify_walk *walk);
 /* What it has become, for reports and tests. */
 struct classify_shape {
     size_t bytes;
+    uint32_t cells; /* of tables; of trees: none, and */
     uint32_t trees, nodes, blocks;
     uint32_t longest; /* the most blocks in a chain */
     uint64_t work;    /* boxes and values looked at while it was built: time, without a clock */

@@ -1,12 +1,5 @@
 /* Searching a classifier. */
-#include "classify/inside.h"
-
-/* Searches are written out once for each number of bits that a tree may have. */
-#if defined __GNUC__
-#define INLINED static inline __attribute__((always_inline))
-#else
-#define INLINED static inline
-#endif
+#include "classify/lookup.h"
 
 /* The place of the lowest bit that is set. */
 static inline unsigned lowest(uint64_t bits)
@@ -108,6 +101,8 @@ INLINED uint32_t search_chain(const struct classifier *c, const struct tree *tre
 
 uint32_t classifier_first(const struct classifier *c, const uint32_t point[static CLASSIFY_FIELDS])
 {
+    if (c->cells != NULL)
+        return tables_first(c, point);
     const struct sought sought = seek(c, point);
     uint32_t found = CLASSIFY_NONE;
     for (const struct tree *tree = c->trees; tree->first < found; tree++) {
@@ -143,6 +138,8 @@ void classifier_walk(const struct classifier *c, const uint32_t point[static CLA
                      struct classify_walk *walk)
 {
     *walk = (struct classify_walk){.classifier = c, .point = point};
+    if (c->cells != NULL)
+        walk->list = c->words + c->words[c->tables.lists + tables_list(c, point)];
     for (uint32_t i = 0; i < c->tree_count; i++)
         begin_block(walk, i, &walk->strands[i], descend(c, &c->trees[i], point));
 }
@@ -151,6 +148,8 @@ uint32_t classify_next(struct classify_walk *walk)
 {
     const struct classifier *c = walk->classifier;
     uint32_t found = CLASSIFY_NONE, tree = 0;
+    if (walk->list != NULL)
+        return *walk->list != CLASSIFY_NONE ? *walk->list++ : CLASSIFY_NONE;
     for (uint32_t i = 0; i < c->tree_count; i++) {
         uint32_t id = walk->strands[i].block != 0 ? lowest_id(c, &walk->strands[i]) : CLASSIFY_NONE;
         tree = id < found ? i : tree;

@@ -335,8 +335,7 @@ bool tcp_begins_anew(const struct conn *conn, const struct tg_packet *packet)
     return tcp_is_opening(packet) && machine[conn->state][CONN_ORIGINAL][EVENT_SYN] == BEGIN;
 }
 
-static __attribute__((noinline)) enum tcp_judgement follow_any(struct conn *conn, enum conn_direction direction,
-                                                               const struct tg_packet *packet)
+APART enum tcp_judgement follow_any(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
 {
     if (packet->tcp.flags & TG_TCP_RST)
         return follow_reset(conn, direction, packet);

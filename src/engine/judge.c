@@ -2,6 +2,7 @@
 #include "connection/machine.h"
 #include "engine/inside.h"
 #include "translate/rewrite.h"
+#include "wire/inlined.h"
 
 /* Those of TCP are SCTP's and DCCP's, too (RFC 6092 REC-40). */
 static enum policy_timer machine_timer(const struct conn *conn)
@@ -260,7 +261,7 @@ void judge_whole(struct passage *p)
 }
 
 /* => true if what the packet carries was changed */
-static __attribute__((noinline)) bool judge(struct passage *p, enum tg_decoded decoded)
+APART bool judge(struct passage *p, enum tg_decoded decoded)
 {
     p->is_read = p->is_repeated = p->is_edited = p->is_assisted = false;
     *p->verdict = (struct tg_verdict){.statement = TG_NO_STATEMENT, .zone_in = p->arrival->zone_in};

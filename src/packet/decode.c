@@ -511,7 +511,7 @@ INLINED enum tg_decoded decode(struct tg_packet *packet, unsigned flags, bool pl
     return is_trusted || is_checksum_right(packet) ? TG_DECODED : TG_MALFORMED;
 }
 
-static __attribute__((noinline)) enum tg_decoded decode_any(struct tg_packet *packet, unsigned flags)
+APART enum tg_decoded decode_any(struct tg_packet *packet, unsigned flags)
 {
     return decode(packet, flags, false);
 }

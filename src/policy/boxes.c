@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify/lookup.h"
 #include "policy/inside.h"
+#include "wire/inlined.h"
 
 /* IPv6 addresses of one side as ranks. */
 struct ranks {
@@ -403,39 +405,65 @@ static void rank_addresses(const struct boxes *boxes, const struct tg_tuple *t, 
     point[CLASSIFY_DST] = rank_first(&boxes->dst, t->dst);
 }
 
+/* The point that a packet is, if it is of IPv4. */
+INLINED void point_of_v4(const struct boxes *boxes, const struct policy_key *key,
+                         uint32_t point[static CLASSIFY_FIELDS])
+{
+    const struct tg_tuple *t = key->tuple;
+    bool has_ports = boxes->protos[t->proto].has_ports;
+    point[CLASSIFY_SRC] = (uint32_t)t->src.lo;
+    point[CLASSIFY_DST] = (uint32_t)t->dst.lo;
+    point[CLASSIFY_DPORT] = has_ports ? t->dport : (uint32_t)key->type << 8 | key->code;
+    point[CLASSIFY_SPORT] = has_ports ? t->sport : 0;
+    point[CLASSIFY_PROTO] = boxes->protos[t->proto].value;
+    point[CLASSIFY_IN] = boxes->in[key->zone_in];
+    point[CLASSIFY_OUT] = boxes->out[key->zone_out];
+}
+
 /* The point that a packet is.
  * => where it is to be looked up */
 static inline const struct classifier *point_of(const struct boxes *boxes, const struct policy_key *key,
                                                 uint32_t point[static CLASSIFY_FIELDS])
 {
-    const struct tg_tuple *t = key->tuple;
-    const struct classifier *classifier = boxes->v4;
-    point[CLASSIFY_SRC] = (uint32_t)t->src.lo;
-    point[CLASSIFY_DST] = (uint32_t)t->dst.lo;
-    point[CLASSIFY_DPORT] = t->dport;
-    point[CLASSIFY_SPORT] = t->sport;
-    point[CLASSIFY_PROTO] = boxes->protos[t->proto].value;
-    point[CLASSIFY_IN] = boxes->in[key->zone_in];
-    point[CLASSIFY_OUT] = boxes->out[key->zone_out];
-    if (t->family != TG_IPV4) {
-        rank_addresses(boxes, t, point);
-        classifier = boxes->v6;
-    }
-    if (!boxes->protos[t->proto].has_ports) {
-        point[CLASSIFY_DPORT] = (uint32_t)key->type << 8 | key->code;
-        point[CLASSIFY_SPORT] = 0;
-    }
-    return classifier;
+    point_of_v4(boxes, key, point);
+    if (key->tuple->family == TG_IPV4)
+        return boxes->v4;
+    rank_addresses(boxes, key->tuple, point);
+    return boxes->v6;
+}
+
+/* => the rule that a lookup ends with: that of the id, if it decides; else the first that fits, compared */
+INLINED const struct policy_rule *rule_of(const struct tg_policy *policy, const struct policy_key *key, uint32_t id)
+{
+    if (id == CLASSIFY_NONE)
+        return NULL;
+    return id & DECIDES ? &policy->rules.items[id >> 1] : match_compared(policy, key, NULL, NULL, NULL);
+}
+
+APART const struct policy_rule *match_v4(const struct tg_policy *policy, const struct policy_key *key)
+{
+    uint32_t point[CLASSIFY_FIELDS];
+    point_of_v4(policy->boxes, key, point);
+    return rule_of(policy, key, classifier_first(policy->boxes->v4, point));
+}
+
+APART const struct policy_rule *match_v6(const struct tg_policy *policy, const struct policy_key *key)
+{
+    uint32_t point[CLASSIFY_FIELDS];
+    const struct classifier *classifier = point_of(policy->boxes, key, point);
+    return rule_of(policy, key, classifier_first(classifier, point));
 }
 
 const struct policy_rule *boxes_match(const struct tg_policy *policy, const struct policy_key *key)
 {
+    const struct boxes *boxes = policy->boxes;
+    if (key->tuple->family != TG_IPV4)
+        return match_v6(policy, key);
+    if (!classifier_is_inline(boxes->v4))
+        return match_v4(policy, key);
     uint32_t point[CLASSIFY_FIELDS];
-    const struct classifier *classifier = point_of(policy->boxes, key, point);
-    uint32_t id = classifier_first(classifier, point);
-    if (id == CLASSIFY_NONE)
-        return NULL;
-    return id & DECIDES ? &policy->rules.items[id >> 1] : match_compared(policy, key, NULL, NULL, NULL);
+    point_of_v4(boxes, key, point);
+    return rule_of(policy, key, tables_first(boxes->v4, point));
 }
 
 void boxes_walk(const struct boxes *boxes, const struct policy_key *key, struct boxes_walk *walk)

@@ -1,4 +1,4 @@
-/* Any boxes and any point: the classifier against going through them one after the other.
+/* Any boxes and any point: the classifier, in each form, against going through them one after the other.
  *
  * The input is taken as a stream of small numbers. First boxes, of which each field is all, a value, a prefix, a range
  * or several; then, of what is left, points, most of them at an end of some range. Boxes can be repeated, so that a
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "classify/classify.h"
+#include "classify/build.h"
 
 enum { BOXES = 600, POINTS = 200 };
 
@@ -40,7 +40,7 @@ static struct classify_range ranges[BOXES][CLASSIFY_FIELDS][CLASSIFY_RANGES];
 static uint32_t count;
 static uint16_t values[CLASSIFY_SMALL];
 
-static uint32_t last_of(unsigned field)
+static uint32_t end_of(unsigned field)
 {
     return field < CLASSIFY_NUMBERS ? classify_last((enum classify_field)field) : values[field - CLASSIFY_NUMBERS] - 1u;
 }
@@ -48,7 +48,7 @@ static uint32_t last_of(unsigned field)
 /* A value of a field, of which a byte decides those bits that are the most telling. */
 static uint32_t take_value(struct input *in, unsigned field)
 {
-    uint32_t last = last_of(field), byte = take(in);
+    uint32_t last = end_of(field), byte = take(in);
     if (field >= CLASSIFY_NUMBERS)
         return byte % (last + 1);
     unsigned shift = take(in) % (last > UINT16_MAX ? 32 : 16);
@@ -58,7 +58,7 @@ static uint32_t take_value(struct input *in, unsigned field)
 static void take_field(struct input *in, uint32_t box, unsigned field)
 {
     struct classify_range *range = ranges[box][field];
-    uint32_t last = last_of(field), how = take(in), first = 0, end = last;
+    uint32_t last = end_of(field), how = take(in), first = 0, end = last;
     boxes[box].ranges[field] = range;
     boxes[box].counts[field] = 1;
     if (how % 4 != 0) {
@@ -92,7 +92,7 @@ static void take_boxes(struct input *in)
             struct classify_range *range = ranges[count][field];
             memcpy(range, ranges[from][field], sizeof ranges[from][field]);
             boxes[count].ranges[field] = range;
-            if (how >> (field % 4) & 1 && boxes[count].counts[field] == 1 && range->last + i <= last_of(field) &&
+            if (how >> (field % 4) & 1 && boxes[count].counts[field] == 1 && range->last + i <= end_of(field) &&
                 range->last + i >= range->last)
                 *range = (struct classify_range){range->first + i, range->last + i};
         }
@@ -137,12 +137,22 @@ static void check_point(const struct classifier *c, const uint32_t *point)
     MUST(classifier_first(c, point) == first);
 }
 
+static struct classifier *build(enum form form, size_t all)
+{
+    struct classifier *c = classifier_build(boxes, count, values, form);
+    MUST(c != NULL);
+    struct classify_shape shape = classifier_shape(c);
+    MUST(shape.bytes <= CLASSIFY_BYTES(all, values[0] + values[1] + values[2]));
+    MUST(shape.work <= CLASSIFY_WORK(all));
+    return c;
+}
+
 static void take_point(struct input *in, uint32_t *point)
 {
     uint32_t box = count == 0 ? 0 : (take(in) * 256u + take(in)) % count;
     for (unsigned field = 0; field < CLASSIFY_FIELDS; field++) {
         uint8_t how = take(in);
-        uint32_t last = last_of(field);
+        uint32_t last = end_of(field);
         if (count == 0 || how % 8 == 0) {
             point[field] = take_value(in, field);
             continue;
@@ -169,16 +179,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     for (uint32_t i = 0; i < count; i++)
         for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++)
             all += boxes[i].counts[field];
-    struct classifier *c = classifier_new(boxes, count, values);
-    MUST(c != NULL);
-    struct classify_shape shape = classifier_shape(c);
-    MUST(shape.bytes <= CLASSIFY_BYTES(all, values[0] + values[1] + values[2]));
-    MUST(shape.work <= CLASSIFY_WORK(all));
+    struct classifier *forms[] = {build(FORM_BEST, all), build(FORM_TREES, all)};
     for (unsigned i = 0; i < POINTS && in.left > 0; i++) {
         uint32_t point[CLASSIFY_FIELDS];
         take_point(&in, point);
-        check_point(c, point);
+        check_point(forms[0], point);
+        check_point(forms[1], point);
     }
-    classifier_free(c);
+    classifier_free(forms[0]);
+    classifier_free(forms[1]);
     return 0;
 }

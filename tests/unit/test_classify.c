@@ -4,10 +4,11 @@
 
 #include "unit.h"
 
-#include "classify/inside.h"
+#include "classbench.h"
+#include "classify/build.h"
 #include "packets.h"
 
-enum { MOST = 10000, VALUES = 6 };
+enum { MOST = 10000, VALUES = 6, PROTOS = 16 };
 
 /* Boxes, and the ranges of each: room for as many as it may have in every field. */
 struct set {
@@ -33,7 +34,7 @@ static void set_free(struct set *set)
     free(set->ranges);
 }
 
-static uint32_t last_of(const struct set *set, unsigned field)
+static uint32_t end_of(const struct set *set, unsigned field)
 {
     return field < CLASSIFY_NUMBERS ? classify_last((enum classify_field)field)
                                     : set->values[field - CLASSIFY_NUMBERS] - 1u;
@@ -42,7 +43,7 @@ static uint32_t last_of(const struct set *set, unsigned field)
 /* Let a box be any value of a field, or a range of it, or one range more. */
 static void all_of(struct set *set, uint32_t box, unsigned field)
 {
-    set->ranges[box][field][0] = (struct classify_range){0, last_of(set, field)};
+    set->ranges[box][field][0] = (struct classify_range){0, end_of(set, field)};
     set->boxes[box].counts[field] = 1;
 }
 
@@ -103,7 +104,7 @@ static void check_point(const char *row, const struct set *set, const struct cla
 /* Where a classifier may go wrong: at the ends of ranges, and one beside. */
 static uint32_t random_value(uint64_t *seed, const struct set *set, unsigned field)
 {
-    uint32_t last = last_of(set, field), value = random32(seed) % (last + UINT64_C(1));
+    uint32_t last = end_of(set, field), value = random32(seed) % (last + UINT64_C(1));
     if (set->count != 0 && random32(seed) % 4 != 0) {
         uint32_t box = random32(seed) % set->count;
         const struct classify_range *range = &set->ranges[box][field][random32(seed) % set->boxes[box].counts[field]];
@@ -141,16 +142,20 @@ static size_t ranges_of(const struct set *set)
 }
 
 /* Build it, twice, hold it to its bounds, and try points. */
-static struct classify_shape check_set(const char *row, const struct set *set, unsigned points, uint64_t *seed)
+static struct classify_shape check_set(const char *row, const struct set *set, enum form form, unsigned points,
+                                       uint64_t *seed)
 {
-    struct classifier *c = classifier_new(set->boxes, set->count, set->values);
-    struct classifier *again = classifier_new(set->boxes, set->count, set->values);
+    struct classifier *c = classifier_build(set->boxes, set->count, set->values, form);
+    struct classifier *again = classifier_build(set->boxes, set->count, set->values, form);
     assert_true(c != NULL && again != NULL);
     struct classify_shape shape = classifier_shape(c), other = classifier_shape(again);
     size_t ranges = ranges_of(set);
     CHECK(row, shape.bytes <= CLASSIFY_BYTES(ranges, set->values[0] + set->values[1] + set->values[2]));
     CHECK(row, shape.work <= CLASSIFY_WORK(ranges));
     CHECK(row, shape.bytes == other.bytes && shape.work == other.work && shape.nodes == other.nodes);
+    CHECK(row, shape.cells == other.cells && (shape.cells == 0 || shape.trees == 0));
+    CHECK(row, form != FORM_TREES || shape.cells == 0);
+    CHECK(row, shape.cells == 0 || memcmp(c->cells, again->cells, shape.cells * sizeof *c->cells) == 0);
     for (uint32_t i = 0; i < c->tree_count; i++)
         CHECK(row, c->trees[i].root == again->trees[i].root && c->trees[i].depth == again->trees[i].depth);
     for (; points > 0; points--) {
@@ -172,7 +177,7 @@ static uint32_t random_length(uint64_t *seed, uint32_t last)
 
 static void random_field(uint64_t *seed, struct set *set, uint32_t box, unsigned field, unsigned crowd)
 {
-    uint32_t last = last_of(set, field), near = crowd == 0 ? random32(seed) : random32(seed) % crowd << 3;
+    uint32_t last = end_of(set, field), near = crowd == 0 ? random32(seed) : random32(seed) % crowd << 3;
     if (random32(seed) % 3 == 0)
         return;
     if (field >= CLASSIFY_NUMBERS) {
@@ -196,6 +201,7 @@ static void random_field(uint64_t *seed, struct set *set, uint32_t box, unsigned
 TEST(random_boxes)
 {
     uint64_t seed = 11;
+    unsigned tables = 0, trees = 0; /* of what was left to choose */
     for (unsigned round = 0; round < 400; round++) {
         char row[32];
         snprintf(row, sizeof row, "round %u", round);
@@ -210,9 +216,14 @@ TEST(random_boxes)
                 if (fields >> field & 1)
                     random_field(&seed, &set, i, field, crowd);
         }
-        check_set(row, &set, 300, &seed);
+        struct classify_shape shape = check_set(row, &set, FORM_BEST, 300, &seed);
+        tables += shape.cells != 0;
+        trees += shape.trees != 0;
+        check_set(row, &set, FORM_TREES, 300, &seed);
         set_free(&set);
     }
+    assert_in_range(tables, 100, 400);
+    assert_in_range(trees, 20, 400);
 }
 
 /* ---- what is hard ---- */
@@ -262,14 +273,14 @@ static void a_cross(struct set *set, uint32_t box, uint64_t *seed)
 static void a_cross_of_all(struct set *set, uint32_t box, uint64_t *seed)
 {
     unsigned field = random32(seed) % CLASSIFY_NUMBERS;
-    uint32_t value = random32(seed) % (last_of(set, field) + UINT64_C(1));
+    uint32_t value = random32(seed) % (end_of(set, field) + UINT64_C(1));
     some_of(set, box, field, value, value);
 }
 
 static void wide_and_apart(struct set *set, uint32_t box, uint64_t *seed)
 {
     for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++) {
-        uint32_t last = last_of(set, field), half = last / 2 + 1, first = random32(seed) % half;
+        uint32_t last = end_of(set, field), half = last / 2 + 1, first = random32(seed) % half;
         some_of(set, box, field, first, first + half - 1);
     }
 }
@@ -277,7 +288,7 @@ static void wide_and_apart(struct set *set, uint32_t box, uint64_t *seed)
 static void many_ranges(struct set *set, uint32_t box, uint64_t *seed)
 {
     for (unsigned field = 0; field < CLASSIFY_NUMBERS; field++) {
-        uint32_t step = last_of(set, field) / (CLASSIFY_RANGES + 1), from = random32(seed) % (step / 2);
+        uint32_t step = end_of(set, field) / (CLASSIFY_RANGES + 1), from = random32(seed) % (step / 2);
         some_of(set, box, field, from, from);
         for (unsigned i = 1; i < CLASSIFY_RANGES; i++)
             more_of(set, box, field, from + i * step, from + i * step + random32(seed) % (step / 2));
@@ -306,7 +317,7 @@ TEST(hard_boxes)
         const char *name;
         make_fn *make;
         bool is_final;
-        uint32_t count, longest; /* blocks in a chain, at most; 0: as may be */
+        uint32_t count, longest; /* blocks in a chain of trees, at most; 0: as may be */
     } rows[] = {
         {"none", one_by_one, true, 0, 1},
         {"one", one_by_one, true, 1, 1},
@@ -332,10 +343,141 @@ TEST(hard_boxes)
             any_box(&set, box, rows[i].is_final);
             rows[i].make(&set, box, &seed);
         }
-        struct classify_shape shape = check_set(rows[i].name, &set, 100, &seed);
+        check_set(rows[i].name, &set, FORM_BEST, 100, &seed);
+        struct classify_shape shape = check_set(rows[i].name, &set, FORM_TREES, 100, &seed);
         if (rows[i].longest != 0)
             CHECK(rows[i].name, shape.longest <= rows[i].longest);
         set_free(&set);
+    }
+}
+
+/* ---- what becomes tables ---- */
+
+static void a_cross_of_ports(struct set *set, uint32_t box, uint64_t *seed)
+{
+    uint32_t port = random32(seed) % 100;
+    some_of(set, box, box % 2 == 0 ? CLASSIFY_DPORT : CLASSIFY_SPORT, port, port + random32(seed) % 2);
+}
+
+static void wide_ports(struct set *set, uint32_t box, uint64_t *seed)
+{
+    a_cross_of_ports(set, box, seed);
+    a_cross(set, box, seed);
+}
+
+/* Those are taken where they fit: for few boxes, if their fields do not multiply; each row at its bounds. */
+TEST(tables_or_trees)
+{
+    static const struct {
+        const char *name;
+        make_fn *make;
+        bool is_final;
+        uint32_t count;
+        bool is_tables;
+    } rows[] = {
+        {"one", one_by_one, true, 1, true},
+        {"as many as may be, decided by the first", one_by_one, true, TABLE_BOXES, true},
+        {"one more", one_by_one, true, TABLE_BOXES + 1, false},
+        {"undecided", one_by_one, false, TABLE_BOXES, true},
+        {"words of a row: one", a_cross_of_ports, true, 64, true},
+        {"words of a row: two", a_cross_of_ports, true, 65, true},
+        {"zones", zones, true, 400, true},
+        {"ports of as many kinds as a byte tells", within_each_other, true, KINDS_MAX / 2 - 1, true},
+        {"ports of more kinds", within_each_other, true, KINDS_MAX / 2, false},
+        {"a cross of addresses", a_cross, true, 64, true},
+        {"a cross of addresses, undecided", a_cross, false, 64, true},
+        {"a larger cross of addresses", a_cross, true, 1000, false},
+        {"a cross of all, undecided", wide_ports, false, 400, false},
+        {"many ranges", many_ranges, true, 100, false},
+    };
+    uint64_t seed = 13;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct set set = set_new(rows[i].count);
+        for (uint32_t box = 0; box < set.count; box++) {
+            any_box(&set, box, rows[i].is_final);
+            rows[i].make(&set, box, &seed);
+        }
+        struct classify_shape shape = check_set(rows[i].name, &set, FORM_BEST, 2000, &seed);
+        CHECK_EQUAL(rows[i].name, shape.cells != 0, rows[i].is_tables);
+        CHECK_EQUAL(rows[i].name, shape.trees != 0, !rows[i].is_tables);
+        set_free(&set);
+    }
+}
+
+/* ---- rule sets as others measure with them ---- */
+
+/* The protocols that rules name are numbered as they come, from 1 on; 0 is any other. */
+static uint32_t value_of_proto(uint8_t protos[static PROTOS], uint8_t proto, bool is_named)
+{
+    uint32_t value = 1;
+    while (value < PROTOS && protos[value] != 0 && protos[value] != proto + 1)
+        value++;
+    assert_true(value < PROTOS || !is_named);
+    if (is_named)
+        protos[value] = (uint8_t)(proto + 1);
+    return value < PROTOS && protos[value] != 0 ? value : 0;
+}
+
+static struct set set_of_rules(const struct bench_rule *rules, size_t count, uint8_t protos[static PROTOS])
+{
+    struct set set = set_new((uint32_t)count);
+    set.values[0] = PROTOS;
+    set.values[1] = set.values[2] = 1;
+    for (uint32_t i = 0; i < set.count; i++) {
+        const struct bench_rule *rule = &rules[i];
+        any_box(&set, i, true);
+        some_of(&set, i, CLASSIFY_SRC, rule->src, rule->src_last);
+        some_of(&set, i, CLASSIFY_DST, rule->dst, rule->dst_last);
+        some_of(&set, i, CLASSIFY_DPORT, rule->dport, rule->dport_last);
+        some_of(&set, i, CLASSIFY_SPORT, rule->sport, rule->sport_last);
+        if (!rule->any_proto) {
+            uint32_t value = value_of_proto(protos, rule->proto, true);
+            some_of(&set, i, CLASSIFY_PROTO, value, value);
+        }
+    }
+    return set;
+}
+
+static void check_trace(const char *row, const struct set *set, enum form form, const struct bench_packet *packets,
+                        size_t count, uint8_t protos[static PROTOS])
+{
+    struct classifier *c = classifier_build(set->boxes, set->count, set->values, form);
+    for (size_t i = 0; i < count; i++) {
+        const struct tg_tuple *t = &packets[i].tuple;
+        uint32_t point[CLASSIFY_FIELDS] = {(uint32_t)t->src.lo, (uint32_t)t->dst.lo, t->dport, t->sport,
+                                           value_of_proto(protos, t->proto, false)};
+        uint32_t wanted = packets[i].wanted < 0 ? CLASSIFY_NONE : set->boxes[packets[i].wanted].id;
+        struct classify_walk walk;
+        classifier_walk(c, point, &walk);
+        CHECK_EQUAL(row, classifier_first(c, point), wanted);
+        CHECK_EQUAL(row, classify_next(&walk), wanted);
+    }
+    /* So much is known of those: whatever else becomes tables, what a router has does. */
+    uint32_t most = strncmp(row, "router_", 7) == 0 ? 128 : 0;
+    if (form == FORM_BEST && set->count <= most)
+        CHECK(row, classifier_shape(c).cells != 0);
+    classifier_free(c);
+}
+
+TEST(every_trace_in_each_form)
+{
+    for (size_t i = 0; i < COUNT(bench_sets); i++) {
+        size_t rule_count, packet_count;
+        struct bench_rule *rules = bench_rules(bench_sets[i], &rule_count);
+        struct bench_packet *packets = bench_trace(bench_sets[i], &packet_count);
+        if (rules == NULL || packets == NULL) {
+            free(rules);
+            free(packets);
+            print_message("there is no %s in " CLASSBENCH "\n", bench_sets[i]);
+            skip();
+        }
+        uint8_t protos[PROTOS] = {0};
+        struct set set = set_of_rules(rules, rule_count, protos);
+        check_trace(bench_sets[i], &set, FORM_BEST, packets, packet_count, protos);
+        check_trace(bench_sets[i], &set, FORM_TREES, packets, packet_count, protos);
+        set_free(&set);
+        free(packets);
+        free(rules);
     }
 }
 
@@ -344,6 +486,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_boxes),
         cmocka_unit_test(hard_boxes),
+        cmocka_unit_test(tables_or_trees),
+        cmocka_unit_test(every_trace_in_each_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
