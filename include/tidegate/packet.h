@@ -113,13 +113,13 @@ struct tg_packet {
         uint8_t type, code;
         bool is_answer; /* of a query */
     } icmp;
-    struct {
+    struct {               /* of SCTP; not touched for anything else */
         uint32_t tag;      /* verification tag */
         uint32_t initiate; /* that an INIT or INIT ACK names its sender with */
         uint16_t chunks;   /* bit n: a chunk of type n is there */
         bool is_reflected; /* ABORT or SHUTDOWN COMPLETE with its sender's own tag */
     } sctp;
-    struct {
+    struct {               /* of DCCP; not touched for anything else */
         uint64_t seq, ack; /* 48 bits, or 24 if is_short */
         uint8_t type;
         bool is_short, has_ack;
@@ -142,8 +142,8 @@ enum {
 };
 
 /* Read the headers of `packet` (IPv4 or IPv6, by its first four bits): `data`, `len` and `wire_len` are the caller's,
- * everything else is filled here. No byte outside data[0 … len-1] is read, whatever the headers say. What the capture
- * cut off is not held against the packet, as long as its headers are there.
+ * everything else is filled here, as far as it is of the packet's kind. No byte outside data[0 … len-1] is read,
+ * whatever the headers say. What the capture cut off is not held against the packet, as long as its headers are there.
  *
  * IPv4: RFC 791, 1812 5.2.2; IPv6: RFC 8200 (extension headers in any order, as many as 8; a routing header of type 0
  * is refused, RFC 5095, RFC 6092 REC-4; with hops left in another the packet is one to who is next; an atomic fragment

@@ -89,7 +89,7 @@ INLINED uint32_t window_of(const struct conn *conn, enum conn_direction directio
     return (uint32_t)packet->tcp.window << (conn->scale[direction] & SCALE_SHIFT);
 }
 
-/* `flags`, here and below, are the packet's: as far as they are known, where it is a plain one. */
+/* `flags`, here and below, are the packet's; where it is known that it is plain they need not be read from it. */
 INLINED uint32_t end_of(const struct tg_packet *packet, uint8_t flags)
 {
     return packet->tcp.seq + packet->tcp.payload + !!(flags & TG_TCP_SYN) + !!(flags & TG_TCP_FIN);
@@ -364,22 +364,14 @@ APART enum tcp_judgement follow_any(struct conn *conn, enum conn_direction direc
     return TCP_PASS;
 }
 
-enum { MOVING = TG_TCP_SYN | TG_TCP_FIN | TG_TCP_RST };
-
-/* Nearly every segment: data or an acknowledgement, while neither side has closed. The machine stays where it is. */
-static inline bool is_plain(const struct conn *conn, const struct tg_packet *packet)
-{
-    return conn->state == TCP_ESTABLISHED && !(packet->tcp.flags & MOVING);
-}
-
 enum tcp_judgement tcp_follow(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
 {
-    uint8_t flags = packet->tcp.flags & (uint8_t)~MOVING;
-    if (!is_plain(conn, packet))
+    enum { FLAGS = 0 }; /* of those that are asked for below, a plain segment has none */
+    if (conn->state != TCP_ESTABLISHED || !tcp_is_plain(packet))
         return follow_any(conn, direction, packet);
-    if (!is_good(conn, direction, packet, flags))
+    if (!is_good(conn, direction, packet, FLAGS))
         return TCP_REFUSE;
-    learn(conn, direction, packet, flags);
+    learn(conn, direction, packet, FLAGS);
     return TCP_PASS;
 }
 

@@ -56,6 +56,12 @@ enum tcp_judgement {
 /* Whether a segment may begin a connection: a SYN without ACK. */
 bool tcp_is_opening(const struct tg_packet *packet);
 
+/* Whether a segment opens, closes and breaks nothing. An established connection stays what it is, passed or refused. */
+static inline bool tcp_is_plain(const struct tg_packet *packet)
+{
+    return !(packet->tcp.flags & (TG_TCP_SYN | TG_TCP_FIN | TG_TCP_RST));
+}
+
 /* The first segment of a new connection, which tcp_is_opening(). */
 void tcp_open(struct conn *conn, const struct tg_packet *packet);
 

@@ -110,14 +110,16 @@ struct passage {
     uint32_t tick;
     tg_step_fn *step; /* or NULL */
     void *context;
-    struct conn_clue clue;  /* to its connection */
-    struct tally_spot host; /* where its sender is counted, in engine->hosts; of a packet that may begin something */
-    uint8_t standing;       /* CONN_STANDS_…, of what it would begin unannounced */
-    uint32_t came_len;      /* bytes on the wire, as it came: it may leave longer */
-    bool is_read;           /* a helper is to read what it carries */
-    bool is_repeated;       /* it carries text that was written anew before */
-    bool is_edited;         /* bytes of it have been changed by a helper */
-    bool is_assisted;       /* a helper may change packets of its connection */
+    struct conn_clue clue; /* to its connection */
+    uint32_t came_len;     /* bytes on the wire, as it came: it may leave longer */
+    /* On the long way alone. */
+    bool is_read;     /* a helper is to read what it carries */
+    bool is_repeated; /* it carries text that was written anew before */
+    bool is_edited;   /* bytes of it have been changed by a helper */
+    bool is_assisted; /* a helper may change packets of its connection */
+    /* Of what may begin something, from room_expect() on. */
+    uint8_t standing;       /* CONN_STANDS_…, of a connection that nothing has announced */
+    struct tally_spot host; /* where its sender is counted, in engine->hosts */
 };
 
 /* The ticks that a connection has from now on, as it stands. */

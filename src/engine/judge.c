@@ -1,4 +1,5 @@
-/* The way of a packet: tg_engine_judge(). Its steps stand in judge() in the order in which they are taken. */
+/* The way of a packet: tg_engine_judge(). Its steps stand in judge() in the order in which they are taken; most packets
+ * take a shorter one, judge_shortly(). */
 #include "connection/machine.h"
 #include "engine/inside.h"
 #include "translate/rewrite.h"
@@ -287,15 +288,12 @@ APART bool judge(struct passage *p, enum tg_decoded decoded)
  * those are left that do something then; tests give the same packets to both.
  */
 
-enum { OUT_OF_THE_WAY = TG_TCP_SYN | TG_TCP_FIN | TG_TCP_RST };
-
 static inline bool is_plain_packet(const struct passage *p, enum tg_decoded decoded)
 {
     const struct tg_packet *packet = p->packet;
     const struct tg_arrival *arrival = p->arrival;
-    return decoded == TG_DECODED && packet->kind == TG_TRANSPORT_TCP && !packet->fragment &&
-           !(packet->tcp.flags & OUT_OF_THE_WAY) && !arrival->find_zone && !arrival->may_be_copy && p->load != NULL &&
-           p->step == NULL;
+    return decoded == TG_DECODED && packet->kind == TG_TRANSPORT_TCP && !packet->fragment && tcp_is_plain(packet) &&
+           !arrival->find_zone && !arrival->may_be_copy && p->load != NULL && p->step == NULL;
 }
 
 static inline bool is_plain_connection(const struct passage *p, const struct conn *conn, enum conn_direction direction)

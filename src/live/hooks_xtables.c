@@ -30,9 +30,9 @@ static const struct xtables {
     {&hooks_iptables, {"iptables-restore", "ip6tables-restore"}, {"iptables-save", "ip6tables-save"}},
 };
 
-/* Our chains, and from where they are entered, by packets that have none of these bits of the mark: from others of ours
- * where nothing is said. Gates are only there if some zone is open on failure: in ENTER and LEAVE packets of open
- * interfaces go to OPEN, where they are queued with bypass, and others return. */
+/* Our chains, and from where they are entered (NULL: from others of ours), but by packets whose mark has any of the
+ * bits `without`. Gates are only there if some zone is open on failure: in ENTER and LEAVE packets of open interfaces
+ * go to OPEN, where they are queued with bypass, and others return. */
 static const struct chain {
     const char *name, *table, *from;
     unsigned without;

@@ -5,10 +5,10 @@
 #include "connection/hash.h"
 #include "pages/pages.h"
 
-enum { ROWS = 2, LEAST_WIDTH = 1024 };
+enum { LEAST_WIDTH = 1024 };
 
 struct tally {
-    struct hash_key keys[ROWS];
+    struct hash_key keys[TALLY_ROWS];
     uint32_t width; /* a power of two */
     uint32_t *counters;
 };
@@ -23,7 +23,7 @@ static uint32_t width_for(uint32_t most)
 
 size_t tally_size(uint32_t most)
 {
-    return sizeof(struct tally) + pages_size((size_t)ROWS * width_for(most), sizeof(uint32_t));
+    return sizeof(struct tally) + pages_size((size_t)TALLY_ROWS * width_for(most), sizeof(uint32_t));
 }
 
 struct tally *tally_new(uint32_t most, const uint64_t secret[4])
@@ -32,12 +32,12 @@ struct tally *tally_new(uint32_t most, const uint64_t secret[4])
     if (tally == NULL)
         return NULL;
     tally->width = width_for(most);
-    tally->counters = pages_new((size_t)ROWS * tally->width, sizeof *tally->counters);
+    tally->counters = pages_new((size_t)TALLY_ROWS * tally->width, sizeof *tally->counters);
     if (tally->counters == NULL) {
         tally_free(tally);
         return NULL;
     }
-    for (uint64_t row = 0; row < ROWS; row++) { /* numbers that no other table draws from the same secret */
+    for (uint64_t row = 0; row < TALLY_ROWS; row++) { /* numbers that no other table draws from the same secret */
         const uint64_t own[4] = {secret[1] + row, secret[2], secret[3], ~secret[0]};
         hash_key_init(&tally->keys[row], own);
     }
@@ -48,7 +48,7 @@ void tally_free(struct tally *tally)
 {
     if (tally == NULL)
         return;
-    pages_free(tally->counters, (size_t)ROWS * tally->width, sizeof *tally->counters);
+    pages_free(tally->counters, (size_t)TALLY_ROWS * tally->width, sizeof *tally->counters);
     free(tally);
 }
 
@@ -64,20 +64,23 @@ static inline uint32_t place_of(const struct tally *tally, unsigned row, const s
 
 static struct tally_spot spot_of(const struct tally *tally, const struct tally_key *key)
 {
-    return (struct tally_spot){{place_of(tally, 0, key), place_of(tally, 1, key)}};
+    struct tally_spot spot;
+    for (unsigned row = 0; row < TALLY_ROWS; row++)
+        spot.at[row] = place_of(tally, row, key);
+    return spot;
 }
 
 struct tally_spot tally_expect(const struct tally *tally, const struct tally_key *key)
 {
     struct tally_spot spot = spot_of(tally, key);
-    for (unsigned row = 0; row < ROWS; row++)
+    for (unsigned row = 0; row < TALLY_ROWS; row++)
         __builtin_prefetch(&tally->counters[spot.at[row]], 1);
     return spot;
 }
 
 void tally_add_at(struct tally *tally, const struct tally_spot *spot)
 {
-    for (unsigned row = 0; row < ROWS; row++)
+    for (unsigned row = 0; row < TALLY_ROWS; row++)
         tally->counters[spot->at[row]]++;
 }
 
@@ -89,14 +92,17 @@ void tally_add(struct tally *tally, const struct tally_key *key)
 
 void tally_take(struct tally *tally, const struct tally_key *key)
 {
-    for (unsigned row = 0; row < ROWS; row++)
-        tally->counters[place_of(tally, row, key)]--;
+    const struct tally_spot spot = spot_of(tally, key);
+    for (unsigned row = 0; row < TALLY_ROWS; row++)
+        tally->counters[spot.at[row]]--;
 }
 
 uint32_t tally_count_at(const struct tally *tally, const struct tally_spot *spot)
 {
-    uint32_t a = tally->counters[spot->at[0]], b = tally->counters[spot->at[1]];
-    return a < b ? a : b;
+    uint32_t count = UINT32_MAX;
+    for (unsigned row = 0; row < TALLY_ROWS; row++)
+        count = tally->counters[spot->at[row]] < count ? tally->counters[spot->at[row]] : count;
+    return count;
 }
 
 uint32_t tally_count(const struct tally *tally, const struct tally_key *key)

@@ -37,8 +37,9 @@ uint32_t tally_count(const struct tally *tally, const struct tally_key *key);
 
 /* The same in two steps, for who asks of one key several times: where its counters are, which are brought near; good as
  * long as the tally is. */
+enum { TALLY_ROWS = 2 };
 struct tally_spot {
-    uint32_t at[2];
+    uint32_t at[TALLY_ROWS];
 };
 struct tally_spot tally_expect(const struct tally *tally, const struct tally_key *key);
 void tally_add_at(struct tally *tally, const struct tally_spot *spot);
@@ -47,7 +48,10 @@ uint32_t tally_count_at(const struct tally *tally, const struct tally_spot *spot
 /* The spot of the key that differs in the lowest bit of sort[0] alone. */
 static inline struct tally_spot tally_beside(const struct tally_spot *spot)
 {
-    return (struct tally_spot){{spot->at[0] ^ 1, spot->at[1] ^ 1}};
+    struct tally_spot beside;
+    for (unsigned row = 0; row < TALLY_ROWS; row++)
+        beside.at[row] = spot->at[row] ^ 1;
+    return beside;
 }
 
 #endif

@@ -19,13 +19,13 @@
 
 enum { MOST_EXTENSIONS = 8 };
 
-/* What nearly all packets are: TCP over IPv4 without options, and no fragment; and both headers are there. What is
- * INLINED here has a copy of its own for these, in which all that this tells of them (`plain`) falls away. */
+/* What nearly all packets are: TCP behind an IPv4 header without options, and no fragment. What is INLINED here has a
+ * copy of its own for these, in which all that this tells of them (`plain`) falls away. */
 static inline bool is_plain(const struct tg_packet *packet)
 {
     const uint8_t *ip = packet->data;
-    return packet->len >= IP4_HEADER + TCP_HEADER && ip[0] == (4 << 4 | IP4_HEADER / 4) &&
-           ip[IP4_PROTO] == TG_PROTO_TCP && (wire_get16(ip + IP4_FRAGMENT) & (IP4_MORE | IP4_OFFSET)) == 0;
+    return packet->len >= IP4_HEADER && ip[0] == (4 << 4 | IP4_HEADER / 4) && ip[IP4_PROTO] == TG_PROTO_TCP &&
+           (wire_get16(ip + IP4_FRAGMENT) & (IP4_MORE | IP4_OFFSET)) == 0;
 }
 
 /* Where an IP header led: what a quoted packet needs, and what the outer one needs besides. */

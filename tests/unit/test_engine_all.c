@@ -6,9 +6,9 @@
  * connections that an earlier one of it has begun, ended or pushed out; time passes within a batch too. Some come in
  * where they should not, some are outside the window, some are judged by a new load.
  */
-#include "house.h"
+#include "talk.h"
 
-enum { MOST = 100, ROUNDS = 4000 };
+enum { MOST = 100, ROUNDS = 8000 };
 
 struct several {
     struct bytes bytes[MOST];
@@ -17,6 +17,24 @@ struct several {
     struct tg_verdict verdicts[MOST];
     struct tg_job jobs[MOST];
 };
+
+/* What a helper changes, said to a server of FTP; or an answer. */
+static struct bytes control(uint32_t inside, bool is_out, uint64_t *seed)
+{
+    static const unsigned flags[] = {TG_TCP_SYN, TG_TCP_SYN | TG_TCP_ACK, TG_TCP_ACK, TG_TCP_ACK, TG_TCP_ACK};
+    char ends[80], text[40] = "";
+    unsigned f = flags[random32(seed) % COUNT(flags)];
+    if (is_out)
+        snprintf(ends, sizeof ends, "192.168.1.%u:4000 > 198.51.100.21:21", inside);
+    else
+        snprintf(ends, sizeof ends, "198.51.100.21:21 > 203.0.113.1:%u", inside + 3990);
+    if (is_out && f == TG_TCP_ACK && random32(seed) % 2)
+        snprintf(text, sizeof text, "PORT 192,168,1,%u,8,73\r\n", inside);
+    struct bytes b = tcp(ends, f, (is_out ? 1000 : 2000) + (f == TG_TCP_ACK), is_out ? 2001 : 1001,
+                         f == TG_TCP_ACK ? (uint32_t)strlen(text) : 0);
+    text_into(&b, text);
+    return b;
+}
 
 static struct bytes random_packet(uint64_t *seed, uint8_t *zone)
 {
@@ -39,6 +57,8 @@ static struct bytes random_packet(uint64_t *seed, uint8_t *zone)
     if (what == 1)
         return is_out ? ping("192.168.1.10 > 198.51.100.9", (uint16_t)port)
                       : pong("198.51.100.9 > 203.0.113.1", (uint16_t)port);
+    if (random32(seed) % 8 == 0)
+        return control(inside, is_out, seed);
     if (what == 2) { /* by the forward, from many */
         *zone = WAN;
         snprintf(ends, sizeof ends, "198.51.100.%u:%u > 203.0.113.1:8080", inside, port);
@@ -47,14 +67,19 @@ static struct bytes random_packet(uint64_t *seed, uint8_t *zone)
         *zone = GUEST;
     unsigned f = random32(seed) % 20 == 0 ? ends_of_it[random32(seed) % 2] : flags[random32(seed) % COUNT(flags)];
     uint32_t ahead = f == TG_TCP_ACK && random32(seed) % 2 ? random32(seed) % 200 * 1000 : 0;
-    return tcp_with_options(ends, f, (is_out ? 1000 : 2000) + ahead, f & TG_TCP_ACK ? (is_out ? 2001 : 1001) : 0,
-                            f == TG_TCP_ACK ? random32(seed) % 100 : 0, (uint16_t)(random32(seed) % 65536), NULL, 0);
+    struct bytes b =
+        tcp_with_options(ends, f, (is_out ? 1000 : 2000) + ahead, f & TG_TCP_ACK ? (is_out ? 2001 : 1001) : 0,
+                         f == TG_TCP_ACK ? random32(seed) % 100 : 0, (uint16_t)random32(seed), NULL, 0);
+    if (b.len < 60 || random32(seed) % 8 != 0)
+        return b;
+    return random32(seed) % 2 ? fragment_of(b, 0, 32, true) : fragment_of(b, 32, b.len - 52, false);
 }
 
 /* Every other one lets strangers in by mappings, and has no forward. */
 static struct tg_policy *small_policy(uint32_t number)
 {
     struct tg_policy *policy = number % 2 == 0 ? home_policy() : home_with_nat(EI, EI);
+    add_helper(policy, HELPER_FTP, 21);
     if (number % 2 == 0)
         add_forward(policy, TG_PROTO_TCP, 8080, 1, "192.168.1.50", 80, 1);
     return policy;
@@ -62,7 +87,7 @@ static struct tg_policy *small_policy(uint32_t number)
 
 static struct house open_small(void)
 {
-    return open_house(small_policy(0), 24, 1);
+    return open_house(small_policy(0), 48, 1);
 }
 
 static void fill(struct several *s, uint32_t count, uint64_t *seed, uint64_t *now)
@@ -151,7 +176,7 @@ static void compare(enum way one, enum way other)
     struct house h = open_small(), k = open_small();
     static struct several a, b;
     uint64_t seed = 5, now = START;
-    uint32_t established = 0, refused = 0;
+    uint32_t established = 0, edited = 0, refused = 0;
     for (int round = 0; round < ROUNDS; round++) {
         uint32_t count = random32(&seed) % MOST;
         fill(&a, count, &seed, &now);
@@ -163,6 +188,7 @@ static void compare(enum way one, enum way other)
         for (uint32_t i = 0; i < count; i++) {
             bool is_tcp = a.packets[i].kind == TG_TRANSPORT_TCP;
             established += is_tcp && a.packets[i].tcp.flags == TG_TCP_ACK && a.verdicts[i].action == TG_ACCEPT;
+            edited += a.packets[i].len != a.bytes[i].len; /* by the helper */
             refused += a.verdicts[i].action != TG_ACCEPT;
         }
         if (round % 20 == 0) {
@@ -171,7 +197,7 @@ static void compare(enum way one, enum way other)
             reload(&k, small_policy((uint32_t)round / 20));
         }
     }
-    assert_true(established > 10000 && refused > 10000);
+    assert_true(established > 10000 && edited > 100 && refused > 10000);
     must_have_counted_alike(&h, &k);
     close_house(&h);
     close_house(&k);
