@@ -22,7 +22,7 @@
 enum {
     PATIENCE = 100 * 1000 * 1000, /* nanoseconds to wait for a thread before it is nudged again */
     OPENING_ROOM = 1024,          /* packets that may wait to begin a connection: what a flood delays the others by */
-    OPENING_NICENESS = 7,         /* a fifth of the others' share, where there is not enough for all */
+    OPENING_NICENESS = 10,        /* a tenth of the others' share, where there is not enough for all */
 };
 
 /* A packet that was judged, until it is written down. */
