@@ -61,8 +61,10 @@ $(BUILD)/%.o: %.c
 $(BUILD)/tests/unit/%.o: level := -O0
 
 # No packet waits for these: where flash is short, as small as the compiler can make them.
+unhurried := cli/% rules/% analysis/% import/% probe/% report/% classify/b% classify/c% classify/kinds classify/tables policy/build \
+             live/command live/hooks% live/live live/lock live/notify
 ifeq ($(SMALL),yes)
-$(foreach d,cli/% rules/% analysis/% import/% probe/% report/% classify/b% classify/c% classify/kinds classify/tables policy/build,$(BUILD)/src/$(d).o): level := $(shell $(CC) -Oz -E - </dev/null >/dev/null 2>&1 && echo -Oz)
+$(patsubst %,$(BUILD)/src/%.o,$(unhurried)): level := $(shell $(CC) -Oz -E - </dev/null >/dev/null 2>&1 && echo -Oz)
 endif
 
 # Tests of drivers need them as a library, without main().

@@ -209,8 +209,7 @@ static void lay_search(struct builder *b, const struct plan *plan, unsigned fiel
     fill_rows(b, plan, field, places, count, rows, size);
 }
 
-/* Each bit is turned where its box begins and behind its end, and then carried
- * on from row to row. */
+/* Each bit is turned where its box begins and behind its end, and then carried on from row to row. */
 void fill_kinds(const struct builder *b, const uint32_t *list, uint32_t count, unsigned field, uint64_t *rows,
                 uint32_t words)
 {
