@@ -106,17 +106,17 @@ def wrong_checksums(scene, namespace):
     return int(dict(zip(names, numbers))['InCsumErrors'])
 
 
-def carry_both_ways(scene, server, port):
-    """Between `home` and port 7000 of a host, reached by `port` of the router."""
+def carry_both_ways(scene, server, port, client='home'):
+    """Between a client and port 7000 of a host, reached by `port` of the router."""
     for server_sends in (False, True):
         with scene.socket(server) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(('', 7000))
             listener.listen()
-            with scene.connect('home', '203.0.113.1', port) as client, listener.accept()[0] as far:
+            with scene.connect(client, '203.0.113.1', port) as near, listener.accept()[0] as far:
                 far.settimeout(LIMIT)
-                carry(*((far, client) if server_sends else (client, far)), 64 * MEGABYTE)
-    for namespace in (server, 'home'):
+                carry(*((far, near) if server_sends else (near, far)), 64 * MEGABYTE)
+    for namespace in (server, client):
         expect(wrong_checksums(scene, namespace) == 0, f'segments with a wrong checksum have come to {namespace}')
 
 
@@ -128,6 +128,11 @@ def large_packets_arrive_unchanged_both_ways(scene):
 @scenario(OPEN + 'forward tcp port 9001 from wan home to 192.168.1.1 port 7000\n', wire=False)
 def large_packets_for_the_router_itself_do(scene):
     carry_both_ways(scene, 'router', 9001)
+
+
+@scenario(OPEN, wire=False)
+def large_packets_in_two_halves_do(scene):
+    carry_both_ways(scene, 'camera', 9000, 'phone')
 
 
 @scenario(OPEN, wire=False)
