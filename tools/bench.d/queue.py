@@ -16,9 +16,10 @@ exact: the process's own CPU clock, in nanoseconds. How much of that is user tim
 them, which leaves an uncertainty of about 15 ns a packet.
 
 Under a flood, TCP goes in once more while bench.d/syn_flood.c sends SYNs to the same port, from everywhere, at a fixed
-pace: what is lost is what the SYNs cost on two cores, their sending and the server's answers included. Handled are those
-that were not dropped because a queue was full. Idle connections are opened before, each says a word, and after the flood
-each must get another one through, both ways.
+pace: what is lost is what the SYNs cost on two cores, their sending and the server's answers included. Handled are
+those that were not dropped because a queue was full. The ratio is the median of those of the rounds, each within
+itself. Idle connections are opened before, each says a word, and after the flood each must get another one through,
+both ways.
 """
 import json
 import os
