@@ -284,23 +284,37 @@ APART bool judge(struct passage *p, enum tg_decoded decoded)
 }
 
 /* The short way, which is that of nearly all packets: a segment that opens, closes and breaks nothing, of a TCP
- * connection that is established, and about which there is nothing else to be said. Of all the steps of the long way
- * those are left that do something then; tests give the same packets to both.
+ * connection that is established, or a datagram of UDP, and there is nothing else to be said about it. Of all the steps
+ * of the long way those are left that do something then; tests give the same packets to both.
  */
 
 static inline bool is_plain_packet(const struct passage *p, enum tg_decoded decoded)
 {
     const struct tg_packet *packet = p->packet;
     const struct tg_arrival *arrival = p->arrival;
-    return decoded == TG_DECODED && packet->kind == TG_TRANSPORT_TCP && !packet->fragment && tcp_is_plain(packet) &&
-           !arrival->find_zone && !arrival->may_be_copy && p->load != NULL && p->step == NULL;
+    bool is_plain = packet->kind == TG_TRANSPORT_TCP ? tcp_is_plain(packet) : packet->outer.tuple.proto == TG_PROTO_UDP;
+    return decoded == TG_DECODED && is_plain && !packet->fragment && !arrival->find_zone && !arrival->may_be_copy &&
+           p->load != NULL && p->step == NULL;
 }
 
 static inline bool is_plain_connection(const struct passage *p, const struct conn *conn, enum conn_direction direction)
 {
-    return conn->state == TCP_ESTABLISHED && !(conn->flags & (CONN_ADMITTED | CONN_WAITS)) &&
+    return (conn->state == TCP_ESTABLISHED || conn->proto == TG_PROTO_UDP) &&
+           !(conn->flags & (CONN_ADMITTED | CONN_WAITS)) &&
            !(conn->standing & (CONN_STANDS_OPENING | CONN_STANDS_UNPROVEN)) && conn->assisted == CONN_NONE &&
            conn->zone[direction] == p->arrival->zone_in && is_judged(p, conn) && !conn_is_over(conn, p->tick);
+}
+
+static inline bool passes_shortly(struct conn *conn, enum conn_direction direction, const struct tg_packet *packet)
+{
+    return conn->proto == TG_PROTO_UDP || tcp_follow(conn, direction, packet) == TCP_PASS;
+}
+
+static inline enum policy_timer plain_timer(const struct conn *conn)
+{
+    if (conn->proto != TG_PROTO_UDP)
+        return POLICY_TCP_ESTABLISHED;
+    return conn->flags & CONN_ANSWERED ? POLICY_UDP_STREAM : POLICY_UDP_NEW;
 }
 
 /* => true if a verdict was given, that it passes; false if nothing was done */
@@ -312,13 +326,13 @@ static bool judge_shortly(struct passage *p, enum tg_decoded decoded)
     struct conn *conn = conn_find_by(p->engine->table, &p->packet->outer.tuple, &p->clue, &direction);
     if (conn == NULL)
         return false;
-    if (!is_plain_connection(p, conn, direction) || tcp_follow(conn, direction, p->packet) != TCP_PASS) {
+    if (!is_plain_connection(p, conn, direction) || !passes_shortly(conn, direction, p->packet)) {
         conn_unlock(conn); /* a segment that is refused leaves no trace in an established connection */
         return false;
     }
     if (direction == CONN_REPLY)
         conn->flags |= CONN_ANSWERED;
-    conn_refresh(conn, p->tick, p->load->ticks[POLICY_TCP_ESTABLISHED]);
+    conn_refresh(conn, p->tick, p->load->ticks[plain_timer(conn)]);
     *p->verdict = (struct tg_verdict){.action = TG_ACCEPT,
                                       .reason = TG_REASON_ESTABLISHED,
                                       .state = TG_STATE_ESTABLISHED,
