@@ -28,38 +28,21 @@ static void *grown(void *items, size_t *count, size_t *room, size_t more, size_t
     return items;
 }
 
-uint32_t builder_words(struct builder *b, size_t count)
-{
-    uint32_t at = (uint32_t)b->words.count;
-    void *moved = grown(b->words.items, &b->words.count, &b->words.room, count, sizeof *b->words.items);
-    b->failed |= moved == NULL;
-    if (moved == NULL)
-        return 0;
-    b->words.items = moved;
-    return at;
-}
+#define BUILDER_ADD(name, array)                                                                                       \
+    uint32_t name(struct builder *b, size_t count)                                                                     \
+    {                                                                                                                  \
+        uint32_t at = (uint32_t)b->array.count;                                                                        \
+        void *moved = grown(b->array.items, &b->array.count, &b->array.room, count, sizeof *b->array.items);           \
+        b->failed |= moved == NULL;                                                                                    \
+        if (moved == NULL)                                                                                             \
+            return 0;                                                                                                  \
+        b->array.items = moved;                                                                                        \
+        return at;                                                                                                     \
+    }
 
-uint32_t builder_rows(struct builder *b, size_t count)
-{
-    uint32_t at = (uint32_t)b->rows.count;
-    void *moved = grown(b->rows.items, &b->rows.count, &b->rows.room, count, sizeof *b->rows.items);
-    b->failed |= moved == NULL;
-    if (moved == NULL)
-        return 0;
-    b->rows.items = moved;
-    return at;
-}
-
-uint32_t builder_cells(struct builder *b, size_t count)
-{
-    uint32_t at = (uint32_t)b->cells.count;
-    void *moved = grown(b->cells.items, &b->cells.count, &b->cells.room, count, sizeof *b->cells.items);
-    b->failed |= moved == NULL;
-    if (moved == NULL)
-        return 0;
-    b->cells.items = moved;
-    return at;
-}
+BUILDER_ADD(builder_words, words)
+BUILDER_ADD(builder_rows, rows)
+BUILDER_ADD(builder_cells, cells)
 
 /* Making ready. */
 

@@ -143,4 +143,29 @@ static inline struct policy_key bench_key(const struct bench_packet *packet)
     return (struct policy_key){.tuple = &packet->tuple, .forward = POLICY_NONE};
 }
 
+/* A set and its trace. */
+struct bench {
+    struct bench_rule *rules;
+    struct bench_packet *packets;
+    size_t rule_count, packet_count;
+};
+
+static inline void bench_end(struct bench *bench)
+{
+    free(bench->rules);
+    free(bench->packets);
+}
+
+/* => true; or false where there is no such set, which is told */
+static inline bool bench_read(struct bench *bench, const char *set)
+{
+    bench->rules = bench_rules(set, &bench->rule_count);
+    bench->packets = bench_trace(set, &bench->packet_count);
+    if (bench->rules != NULL && bench->packets != NULL)
+        return true;
+    fprintf(stderr, "there is no %s in " CLASSBENCH "\n", set);
+    bench_end(bench);
+    return false;
+}
+
 #endif

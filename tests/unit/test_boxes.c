@@ -365,25 +365,18 @@ TEST(ten_thousand_rules_over_their_limit)
 TEST(every_trace_of_every_bench_set)
 {
     for (size_t i = 0; i < COUNT(bench_sets); i++) {
-        size_t rule_count, packet_count;
-        struct bench_rule *rules = bench_rules(bench_sets[i], &rule_count);
-        struct bench_packet *packets = bench_trace(bench_sets[i], &packet_count);
-        if (rules == NULL || packets == NULL) {
-            free(rules);
-            free(packets);
-            print_message("there is no %s in " CLASSBENCH "\n", bench_sets[i]);
+        struct bench bench;
+        if (!bench_read(&bench, bench_sets[i]))
             skip();
-        }
-        struct tg_policy *policy = bench_policy(rules, rule_count);
+        struct tg_policy *policy = bench_policy(bench.rules, bench.rule_count);
         must(policy_seal(policy));
-        for (size_t n = 0; n < packet_count; n++) {
-            struct policy_key key = bench_key(&packets[n]);
+        for (size_t n = 0; n < bench.packet_count; n++) {
+            struct policy_key key = bench_key(&bench.packets[n]);
             const struct policy_rule *rule = policy_match(policy, &key, NULL, NULL, NULL);
-            CHECK_EQUAL(bench_sets[i], rule == NULL ? -1 : (int32_t)rule->statement, packets[n].wanted);
+            CHECK_EQUAL(bench_sets[i], rule == NULL ? -1 : (int32_t)rule->statement, bench.packets[n].wanted);
         }
         tg_policy_free(policy);
-        free(packets);
-        free(rules);
+        bench_end(&bench);
     }
 }
 

@@ -311,6 +311,16 @@ static void zones(struct set *set, uint32_t box, uint64_t *seed)
     some_of(set, box, CLASSIFY_DPORT, box / 36, box / 36 + random32(seed) % 4);
 }
 
+static struct set set_made(make_fn *make, uint32_t count, bool is_final, uint64_t *seed)
+{
+    struct set set = set_new(count);
+    for (uint32_t box = 0; box < count; box++) {
+        any_box(&set, box, is_final);
+        make(&set, box, seed);
+    }
+    return set;
+}
+
 TEST(hard_boxes)
 {
     static const struct {
@@ -338,11 +348,7 @@ TEST(hard_boxes)
     };
     uint64_t seed = 12;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct set set = set_new(rows[i].count);
-        for (uint32_t box = 0; box < set.count; box++) {
-            any_box(&set, box, rows[i].is_final);
-            rows[i].make(&set, box, &seed);
-        }
+        struct set set = set_made(rows[i].make, rows[i].count, rows[i].is_final, &seed);
         check_set(rows[i].name, &set, FORM_BEST, 100, &seed);
         struct classify_shape shape = check_set(rows[i].name, &set, FORM_TREES, 100, &seed);
         if (rows[i].longest != 0)
@@ -392,11 +398,7 @@ TEST(tables_or_trees)
     };
     uint64_t seed = 13;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct set set = set_new(rows[i].count);
-        for (uint32_t box = 0; box < set.count; box++) {
-            any_box(&set, box, rows[i].is_final);
-            rows[i].make(&set, box, &seed);
-        }
+        struct set set = set_made(rows[i].make, rows[i].count, rows[i].is_final, &seed);
         struct classify_shape shape = check_set(rows[i].name, &set, FORM_BEST, 2000, &seed);
         CHECK_EQUAL(rows[i].name, shape.cells != 0, rows[i].is_tables);
         CHECK_EQUAL(rows[i].name, shape.trees != 0, !rows[i].is_tables);
@@ -462,22 +464,15 @@ static void check_trace(const char *row, const struct set *set, enum form form, 
 TEST(every_trace_in_each_form)
 {
     for (size_t i = 0; i < COUNT(bench_sets); i++) {
-        size_t rule_count, packet_count;
-        struct bench_rule *rules = bench_rules(bench_sets[i], &rule_count);
-        struct bench_packet *packets = bench_trace(bench_sets[i], &packet_count);
-        if (rules == NULL || packets == NULL) {
-            free(rules);
-            free(packets);
-            print_message("there is no %s in " CLASSBENCH "\n", bench_sets[i]);
+        struct bench bench;
+        if (!bench_read(&bench, bench_sets[i]))
             skip();
-        }
         uint8_t protos[PROTOS] = {0};
-        struct set set = set_of_rules(rules, rule_count, protos);
-        check_trace(bench_sets[i], &set, FORM_BEST, packets, packet_count, protos);
-        check_trace(bench_sets[i], &set, FORM_TREES, packets, packet_count, protos);
+        struct set set = set_of_rules(bench.rules, bench.rule_count, protos);
+        check_trace(bench_sets[i], &set, FORM_BEST, bench.packets, bench.packet_count, protos);
+        check_trace(bench_sets[i], &set, FORM_TREES, bench.packets, bench.packet_count, protos);
         set_free(&set);
-        free(packets);
-        free(rules);
+        bench_end(&bench);
     }
 }
 
